@@ -1,0 +1,1 @@
+//! The TelecomCluster custom resource: types, schema rules, conditions.

@@ -1,0 +1,1 @@
+//! The telecom.v1 gRPC API: messages, clients, services, descriptor.

@@ -1,0 +1,1 @@
+//! The gRPC and metrics server over PostgreSQL.

@@ -1,0 +1,1 @@
+//! Logs, traces and metrics out: tracing subscriber, OTLP exporters, Prometheus registry bridge.
