@@ -1,1 +1,13 @@
-//! Integration and end-to-end tests, the local cluster, the demo.
+//! What the integration and end-to-end tests share: the running cluster, scenarios in namespaces of
+//! their own, and what is printed when one fails.
+
+// The harness is test code: it stops at the first thing that is not as it should be.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod cluster;
+pub mod database;
+pub mod diagnosis;
+pub mod forward;
+pub mod operator;
+pub mod scenario;
+pub mod telecom;

@@ -1,0 +1,38 @@
+# The project's door for people: every target is one script or one cargo call.
+# Build products live in a cache outside the checkout, so that a fresh clone is quick.
+SHELL := /bin/bash
+export TELECOM_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/telecom-operator
+export CARGO_TARGET_DIR ?= $(TELECOM_CACHE)/target
+
+.DEFAULT_GOAL := help
+.PHONY: help up down demo test lint verify generate bench manifests
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## Start a real Kubernetes here, install the operator, run the example cluster (CLUSTER=local|kind)
+	@tests/cluster/up.sh
+
+down: ## Stop it and leave nothing behind but the cache
+	@tests/cluster/down.sh
+
+demo: ## 20 nodes with heartbeats on the running cluster; one is stopped and goes offline
+	@tests/demo.sh
+
+test: ## Every test: unit, PostgreSQL, apiserver, end to end (starts what it needs)
+	@tests/run.sh
+
+lint: ## Formatting, clippy, dependencies, scripts, protobuf, charts
+	@tests/lint/lint.sh
+
+verify: ## Fail when a generated file is stale
+	@tests/lint/verify.sh
+
+generate: ## Write the generated files: CRD, its reference, the chart's copies
+	@tests/generate.sh
+
+bench: ## Measure, side by side with references, and print a table
+	@tests/bench.sh
+
+manifests: ## Render one file for kubectl apply -f: dist/install.yaml
+	@tests/lint/manifests.sh dist/install.yaml

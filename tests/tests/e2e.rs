@@ -1,0 +1,20 @@
+//! End-to-end tests on the running cluster: the installed operator, real images, real Pods.
+//! Each test has a namespace of its own; what it cannot have for itself alone is said where it is used.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod e2e {
+    mod charts;
+    mod configuration;
+    mod deletion;
+    mod drift;
+    mod monitoring;
+    mod namespaced;
+    mod operators;
+    mod pause;
+    mod road;
+    mod rollout;
+    mod scaling;
+    mod steady;
+    mod workload;
+}
