@@ -1,0 +1,122 @@
+//! Where the server's data lives: an external PostgreSQL or the embedded one.
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::SecretKeyRef;
+
+/// Connection to PostgreSQL. With neither `urlSecretRef` nor `embedded` the embedded PostgreSQL is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.urlSecretRef) || !has(self.embedded)")
+        .message("database.urlSecretRef and database.embedded exclude each other: set one of them"),
+    validation = Rule::new("has(self.urlSecretRef) || !has(self.directUrlSecretRef)")
+        .message("database.directUrlSecretRef needs database.urlSecretRef").field_path(".directUrlSecretRef"),
+    validation = Rule::new("has(self.urlSecretRef) || !has(self.readUrlSecretRef)")
+        .message("database.readUrlSecretRef needs database.urlSecretRef").field_path(".readUrlSecretRef"),
+    validation = Rule::new("has(self.urlSecretRef) || !has(self.caSecretRef)")
+        .message("database.caSecretRef needs database.urlSecretRef").field_path(".caSecretRef"),
+    validation = Rule::new("has(self.urlSecretRef) || !self.pooler")
+        .message("database.pooler needs database.urlSecretRef").field_path(".pooler"),
+    validation = Rule::new("!self.pooler || !has(self.urlSecretRef) || has(self.directUrlSecretRef)")
+        .message("database.pooler: true needs database.directUrlSecretRef: migrations cannot run through a transaction pooler")
+        .field_path(".directUrlSecretRef"),
+)]
+pub struct Database {
+    /// PostgreSQL URL (`postgresql://user:password@host:5432/db`) of an external database. The key
+    /// `uri` of a CloudNativePG `<cluster>-app` Secret works as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_secret_ref: Option<SecretKeyRef>,
+    /// URL past a connection pooler, for migrations and notifications. Needed with `pooler: true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direct_url_secret_ref: Option<SecretKeyRef>,
+    /// URL of a read replica, for queries that may lag behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_url_secret_ref: Option<SecretKeyRef>,
+    /// PEM certificates of the authority that signed the database's certificate. A change is
+    /// picked up without a restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_secret_ref: Option<SecretKeyRef>,
+    /// Whether the URL leads to a pooler in transaction mode, such as PgBouncer.
+    #[serde(default)]
+    pub pooler: bool,
+    /// Most connections that one replica opens.
+    #[serde(default = "default_max_connections")]
+    #[schemars(range(min = 2, max = 1000))]
+    pub max_connections: i32,
+    /// A single PostgreSQL instance run by the operator, for development and CI only: no backup, no
+    /// failover. Used with its defaults when `urlSecretRef` is unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedded: Option<EmbeddedDatabase>,
+}
+
+/// A single PostgreSQL instance run by the operator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EmbeddedDatabase {
+    /// PostgreSQL image; it needs `sh`, `initdb` and `postgres`. Unset: the operator's default. A major
+    /// version cannot be changed in place: PostgreSQL refuses the data of another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')")
+        .message("must be an image reference such as docker.io/library/postgres:17"))]
+    pub image: Option<String>,
+    /// The volume that holds the data.
+    #[serde(default)]
+    pub storage: EmbeddedStorage,
+    /// CPU and memory of the PostgreSQL container. Unset: requests of 100m CPU and 128Mi memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+}
+
+/// The volume of the embedded PostgreSQL.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EmbeddedStorage {
+    /// Size of the volume. It may grow (if the StorageClass allows expansion), never shrink.
+    #[serde(default = "default_storage_size")]
+    pub size: Quantity,
+    /// StorageClass of the volume; unset: the cluster's default. It cannot be changed later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub storage_class_name: Option<String>,
+}
+
+fn default_max_connections() -> i32 {
+    10
+}
+
+fn default_storage_size() -> Quantity {
+    Quantity(EmbeddedStorage::DEFAULT_SIZE.into())
+}
+
+impl EmbeddedStorage {
+    /// Size of the embedded database's volume when the manifest does not say.
+    pub const DEFAULT_SIZE: &str = "1Gi";
+}
+
+impl Default for EmbeddedStorage {
+    fn default() -> Self {
+        Self {
+            size: default_storage_size(),
+            storage_class_name: None,
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url_secret_ref: None,
+            direct_url_secret_ref: None,
+            read_url_secret_ref: None,
+            ca_secret_ref: None,
+            pooler: false,
+            max_connections: default_max_connections(),
+            embedded: None,
+        }
+    }
+}
