@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Takes away everything that up.sh made on this machine, whatever state it is in; only the cache stays.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/settings.sh"
+for part in steps daemons network node kind; do
+    # shellcheck source=/dev/null
+    source "$CLUSTER_SOURCE/lib/$part.sh"
+done
+# Those that would start something again go first; nothing here deserves a graceful end, its data goes too.
+DAEMONS=(kubelet storage-provisioner kube-proxy kube-controller-manager kube-scheduler kube-apiserver containerd etcd)
+
+end_processes() {
+    local name pids
+    for name in "${DAEMONS[@]}"; do stop_daemon "$name" 0; done
+    kill_pods
+    mapfile -t pids < <(stray_pids)
+    if [ ${#pids[@]} -gt 0 ]; then
+        echo "ending ${#pids[@]} more processes that carry our mark"
+        kill -KILL "${pids[@]}" 2>/dev/null || true
+        sleep 0.2
+    fi
+    kill_pods
+}
+
+remove_files() {
+    # Never delete through a mount: a volume could be somebody's data.
+    unmount_all
+    restore_machine
+    # The log of this very step lies in there too; the lock goes last.
+    find "$CLUSTER_DIR" -mindepth 1 -maxdepth 1 ! -name lock ! -name log -exec rm -rf --one-file-system {} +
+}
+
+[ $# -eq 0 ] || die "down.sh takes no arguments"
+if [ ! -d "$CLUSTER_DIR" ]; then
+    say "nothing is up"
+    exit 0
+fi
+[ "$(id -u)" = 0 ] || [ -f "$RUN_DIR/kind-server.digest" ] || die "only root can take the local cluster down"
+exec 9>"$CLUSTER_DIR/lock"
+flock -n 9 || {
+    say "another up or down works on this checkout; waiting for it"
+    flock 9
+}
+remove_kind
+step "processes" "run again; ps shows what is left" end_processes
+step "network" "ip link and nft list ruleset show what is left" remove_network
+step "mounts, files, settings" "grep $CLUSTER_DIR /proc/self/mountinfo shows what is left" remove_files
+step "cgroups" "find /sys/fs/cgroup -name $CGROUP shows what is left" remove_cgroup
+rm -rf --one-file-system "$CLUSTER_DIR"
+say "down in $SECONDS s"
