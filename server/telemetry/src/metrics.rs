@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
@@ -72,6 +71,3 @@ fn proto_resource(resource: &Resource) -> ProtoResource {
         ..ProtoResource::default()
     }
 }
-
-/// The type of a request, for the signatures of this module.
-pub(crate) type MetricsRequest = ExportMetricsServiceRequest;

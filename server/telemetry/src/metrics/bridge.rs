@@ -13,8 +13,6 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 
-use super::MetricsRequest;
-
 /// What is the same in every request of a process.
 #[derive(Debug)]
 pub(crate) struct Bridge {
@@ -39,7 +37,11 @@ impl Bridge {
         }
     }
 
-    pub(crate) fn request(&self, families: &[MetricFamily], now: SystemTime) -> MetricsRequest {
+    pub(crate) fn request(
+        &self,
+        families: &[MetricFamily],
+        now: SystemTime,
+    ) -> ExportMetricsServiceRequest {
         let span = Span {
             start: self.start,
             now: nanoseconds(now),
@@ -67,7 +69,7 @@ impl Bridge {
 }
 
 /// Counts the data points in a request.
-pub(crate) fn data_points(request: &MetricsRequest) -> u64 {
+pub(crate) fn data_points(request: &ExportMetricsServiceRequest) -> u64 {
     let scopes = request
         .resource_metrics
         .iter()
