@@ -8,7 +8,7 @@ source "$CLUSTER_SOURCE/versions.env"
 
 # Everything that belongs to the running cluster lies in CLUSTER_DIR, everything worth keeping in CACHE_DIR.
 CLUSTER_DIR=${CLUSTER_DIR:-$PROJECT/.cluster}
-CACHE_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator
+CACHE_DIR=${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}
 RUN_DIR=$CLUSTER_DIR/run
 LOG_DIR=$CLUSTER_DIR/log
 PKI_DIR=$CLUSTER_DIR/pki
