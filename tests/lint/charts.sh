@@ -73,5 +73,6 @@ conform "$work/crds.yaml" || complain "kubeconform refuses the CRD"
 PYTHONPATH=$cache/lint/python-pyyaml python3 tests/lint/same_spec.py \
     crds/telecom.dev_telecomclusters.yaml "$work/crds.yaml" || complain "the chart changes the CRD on its way"
 
-conform examples/*.yaml || complain "an example does not fit the CRD"
+conform examples/*.yaml || complain "an example does not fit its schema"
+conform tests/cluster/manifests/*.yaml || complain "a manifest of the local cluster does not fit its schema"
 exit "$failed"

@@ -7,11 +7,12 @@ cd "$(dirname "$0")/../.."
 export TELECOM_CACHE="${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$TELECOM_CACHE/target}"
 PATH=$TELECOM_CACHE/lint/bin:$PATH
+export CARGO_TERM_COLOR=never
 MAX_LINES=400
 
 scripts() { git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run; }
 
-check_rustfmt() { cargo fmt --all --check; }
+check_rustfmt() { cargo fmt --all --check -- --color never; }
 check_clippy() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
 check_dependencies() { cargo-deny --log-level error check --hide-inclusion-graph bans licenses sources; }
 check_unused() { cargo-machete; }

@@ -18,6 +18,8 @@ OVERRIDES = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": STRING_OR_NUMBER,
     "io.k8s.apimachinery.pkg.api.resource.Quantity": STRING_OR_NUMBER,
 }
+# Kubernetes writes a plain `=` in enums; YAML 1.1's rare "value" type, which PyYAML cannot construct.
+yaml.SafeLoader.yaml_implicit_resolvers.pop("=")
 KEPT = {
     "type", "required", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength",
     "minItems", "maxItems", "minProperties", "maxProperties", "$ref",
@@ -48,10 +50,13 @@ def closed(schema):
 def used(schema, definitions, seen):
     """Adds to `seen` the name of every definition that `schema` needs."""
     if isinstance(schema, dict):
-        name = schema.get("$ref", "").removeprefix("#/definitions/")
-        if name and name not in seen:
-            seen.add(name)
-            used(definitions[name], definitions, seen)
+        target = schema.get("$ref")
+        # A dict is a property's own name where a definition has a property called `$ref`.
+        if isinstance(target, str):
+            name = target.removeprefix("#/definitions/")
+            if name not in seen:
+                seen.add(name)
+                used(definitions[name], definitions, seen)
         for value in schema.values():
             used(value, definitions, seen)
     elif isinstance(schema, list):

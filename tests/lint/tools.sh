@@ -60,7 +60,7 @@ schemas() {
     rm -rf "$out"
     PYTHONPATH=$tools/python-pyyaml python3 tests/lint/schemas.py "$out" \
         "$kubernetes/api/openapi-spec/swagger.json" crds/*.yaml \
-        "$prometheus"/example/prometheus-operator-crd/*servicemonitors.yaml
+        "$prometheus"/example/prometheus-operator-crd/*_{servicemonitors,prometheuses}.yaml
     stamp schemas "$key"
 }
 
