@@ -1,0 +1,184 @@
+//! The server's configuration: one immutable `ConfigMap` for each content, so that a Pod of an old
+//! generation never reads a new configuration.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde::Serialize;
+use telecom_crds::{LogFormat, LogLevel, TelemetryProtocol};
+
+use super::object::{BuildError, Object, metadata};
+use crate::kinds::Kind;
+use crate::names::{self, Component};
+use crate::validate::Validated;
+
+/// Folder in which the server finds its configuration and certificates.
+pub(super) const FOLDER: &str = "/etc/telecom";
+/// Name of the configuration file, and its key in the `ConfigMap`.
+pub(super) const FILE: &str = "config.yaml";
+/// File with the certificates that the database's certificate is checked against.
+pub(super) const DATABASE_CA: &str = "database-ca.crt";
+/// File with the certificates that the collector's certificate is checked against.
+pub(super) const TELEMETRY_CA: &str = "telemetry-ca.crt";
+/// Port of gRPC.
+pub(super) const GRPC_PORT: u16 = 50051;
+/// Port of HTTP.
+pub(super) const HTTP_PORT: u16 = 8080;
+
+/// The rendered configuration.
+pub(super) struct Config {
+    /// Hash of the content.
+    pub hash: String,
+    /// The `ConfigMap`.
+    pub object: Object,
+}
+
+/// The file as the server reads it. What is a secret goes by environment instead.
+#[derive(Serialize)]
+struct File<'a> {
+    grpc: Listen,
+    http: Listen,
+    database: Database,
+    metrics: Metrics,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otel: Option<Otel<'a>>,
+    logging: Logging,
+}
+
+#[derive(Serialize)]
+struct Listen {
+    listen: String,
+}
+
+#[derive(Serialize)]
+struct Database {
+    max_connections: i32,
+    pooler: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_file: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Metrics {
+    enabled: bool,
+    export_interval_secs: i32,
+}
+
+#[derive(Serialize)]
+struct Otel<'a> {
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    endpoints: BTreeMap<&'static str, &'a str>,
+    protocol: &'static str,
+    service_name: &'a str,
+    sample_ratio: f64,
+    export_metrics: bool,
+    export_logs: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_file: Option<String>,
+    resource_attributes: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct Logging {
+    level: &'static str,
+    format: &'static str,
+}
+
+pub(super) fn build(cluster: &Validated) -> Result<Config, BuildError> {
+    let text = serde_yaml::to_string(&file(cluster))?;
+    let hash = names::short_hash(&text);
+    let name = names::config(&cluster.name, &hash);
+    let config_map = ConfigMap {
+        metadata: metadata(cluster, name.clone(), Component::Server),
+        data: Some([(FILE.to_owned(), text)].into()),
+        immutable: Some(true),
+        binary_data: None,
+    };
+    let object = Object::applied(Kind::ConfigMap, &name, &config_map)?;
+    Ok(Config { hash, object })
+}
+
+fn file(cluster: &Validated) -> File<'_> {
+    let database = &cluster.database;
+    File {
+        grpc: listen(GRPC_PORT),
+        http: listen(HTTP_PORT),
+        database: Database {
+            max_connections: database.max_connections,
+            pooler: database.pooler,
+            ca_file: database
+                .ca
+                .as_ref()
+                .map(|_| format!("{FOLDER}/{DATABASE_CA}")),
+        },
+        metrics: Metrics {
+            enabled: cluster.metrics.enabled,
+            export_interval_secs: cluster.metrics.export_interval_seconds,
+        },
+        otel: otel(cluster),
+        logging: Logging {
+            level: level(cluster.logging.level),
+            format: match cluster.logging.format {
+                LogFormat::Json => "json",
+                LogFormat::Text => "text",
+            },
+        },
+    }
+}
+
+fn listen(port: u16) -> Listen {
+    Listen {
+        listen: format!("0.0.0.0:{port}"),
+    }
+}
+
+fn otel(cluster: &Validated) -> Option<Otel<'_>> {
+    let telemetry = cluster.telemetry.as_ref()?;
+    let endpoints = [
+        ("traces", &telemetry.traces),
+        ("metrics", &telemetry.metrics),
+        ("logs", &telemetry.logs),
+    ];
+    // Which cluster a span comes from; what the manifest says about the same names wins.
+    let mut resource_attributes = BTreeMap::from([
+        ("k8s.namespace.name", cluster.namespace.as_str()),
+        ("telecom.cluster", cluster.name.as_str()),
+    ]);
+    for (name, value) in &telemetry.resource_attributes {
+        resource_attributes.insert(name, value);
+    }
+    Some(Otel {
+        enabled: true,
+        endpoint: telemetry.endpoint.as_deref(),
+        endpoints: endpoints
+            .into_iter()
+            .filter_map(|(signal, url)| url.as_deref().map(|url| (signal, url)))
+            .collect(),
+        protocol: match telemetry.protocol {
+            TelemetryProtocol::Grpc => "grpc",
+            TelemetryProtocol::Http => "http",
+        },
+        service_name: &telemetry.service_name,
+        sample_ratio: telemetry.sample_ratio,
+        export_metrics: telemetry.export_metrics,
+        export_logs: telemetry.export_logs,
+        ca_file: telemetry
+            .ca
+            .as_ref()
+            .map(|_| format!("{FOLDER}/{TELEMETRY_CA}")),
+        resource_attributes,
+    })
+}
+
+fn level(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+        LogLevel::Trace => "trace",
+    }
+}
