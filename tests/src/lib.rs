@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod database;
+pub mod demo;
 pub mod diagnosis;
 pub mod forward;
 pub mod operator;

@@ -1,0 +1,213 @@
+//! `make demo`: registers twenty nodes, sends their heartbeats, and shows one going offline.
+
+#![allow(clippy::print_stdout, reason = "its output is what a demo is for")]
+
+use std::io::{IsTerminal, Write, stdout};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use telecom_proto::v1::NodeStatus;
+use telecom_tests::demo::agent::{Agent, Sent};
+use telecom_tests::demo::catalogue;
+use telecom_tests::demo::registry::{Administrator, Registered};
+use telecom_tests::demo::road::Road;
+use telecom_tests::demo::table;
+use tokio::time::sleep;
+
+/// Twenty nodes with heartbeats; one is stopped and goes offline.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// A server outside of any cluster: 127.0.0.1:50051.
+    #[arg(long, env = "DEMO_GRPC", requires = "admin_token")]
+    grpc: Option<SocketAddr>,
+    /// Its admin token.
+    #[arg(long, env = "DEMO_ADMIN_TOKEN", hide_env_values = true)]
+    admin_token: Option<String>,
+    /// Namespace of the `TelecomCluster`, when the server runs in the cluster of `make up`.
+    #[arg(long, env = "DEMO_NAMESPACE", default_value = "default")]
+    namespace: String,
+    /// Its name.
+    #[arg(long, env = "DEMO_CLUSTER", default_value = "demo")]
+    cluster: String,
+    /// Leave the agents running at the end, until Ctrl-C.
+    #[arg(long, env = "DEMO_KEEP")]
+    keep: bool,
+}
+
+/// The pace of the agents, well under the server's offline timeout.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// The node that falls silent.
+const SILENT: &str = "sin-1";
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    let road = match (arguments.grpc, arguments.admin_token.clone()) {
+        (Some(address), Some(token)) => Road::direct(address, token).await?,
+        _ => Road::through_cluster(&arguments.namespace, &arguments.cluster).await?,
+    };
+    println!("\n{}\n", road.place);
+
+    let mut admin = Administrator::new(road.channel.clone(), road.admin_token.clone());
+    let (nodes, new) = admin.register(catalogue::node_servers()).await?;
+    println!(
+        "  {} node servers: {new} registered, {} were there",
+        nodes.len(),
+        nodes.len() - new
+    );
+
+    let sent = Arc::new(Sent::default());
+    let start = |node: &Registered| {
+        Agent::start(
+            road.channel.clone(),
+            node.clone(),
+            HEARTBEAT,
+            Arc::clone(&sent),
+        )
+    };
+    let mut agents: Vec<Agent> = nodes.iter().map(start).collect();
+    println!(
+        "  {} agents send a heartbeat every {} s\n",
+        agents.len(),
+        HEARTBEAT.as_secs()
+    );
+    all_online(&mut admin, &nodes).await?;
+    print_table(&mut admin, &nodes).await?;
+
+    let silent = agents.iter().position(|agent| agent.node.name == SILENT);
+    let silent = agents
+        .remove(silent.context("the silent node is not in the catalogue")?)
+        .stop();
+    goes_offline(&mut admin, &silent).await?;
+    print_table(&mut admin, &nodes).await?;
+    println!(
+        "  {} heartbeats taken, {} failed\n",
+        sent.taken.load(Ordering::Relaxed),
+        sent.failed.load(Ordering::Relaxed)
+    );
+    ensure!(
+        sent.failed.load(Ordering::Relaxed) == 0,
+        "some heartbeats were not taken, see above"
+    );
+    look_next(&road);
+    if arguments.keep {
+        println!("  {} agents go on until Ctrl-C.", agents.len());
+        tokio::signal::ctrl_c().await?;
+    }
+    Ok(())
+}
+
+/// Waits until each node has been seen.
+async fn all_online(admin: &mut Administrator, nodes: &[Registered]) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let list = admin.list().await?;
+        let online = list
+            .iter()
+            .filter(|node| node.status() == NodeStatus::Online)
+            .filter(|node| nodes.iter().any(|ours| ours.id == node.id))
+            .count();
+        if online == nodes.len() {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "only {online} of {} nodes are online",
+            nodes.len()
+        );
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn print_table(admin: &mut Administrator, nodes: &[Registered]) -> Result<()> {
+    let mut shown = Vec::new();
+    for node in nodes {
+        shown.push(admin.show(node.id).await?);
+    }
+    println!("{}", table::render(&shown, SystemTime::now()));
+    Ok(())
+}
+
+/// Waits for the server's verdict on a node that has just fallen silent.
+async fn goes_offline(admin: &mut Administrator, node: &Registered) -> Result<()> {
+    println!(
+        "  The agent of {} is stopped. The server waits for its offline timeout (90 s unless set\n  \
+         otherwise) before it calls a silent node offline.",
+        node.name
+    );
+    let begun = Instant::now();
+    let patience = Duration::from_mins(10);
+    let mut said = 0;
+    loop {
+        let silent = begun.elapsed().as_secs();
+        let shown = admin.show(node.id).await?;
+        let status = shown
+            .node_server
+            .context("the reply has no node server")?
+            .status();
+        if status == NodeStatus::Offline {
+            println!(
+                "{}  {} is offline after {silent} s of silence.\n",
+                line_start(),
+                node.name
+            );
+            return Ok(());
+        }
+        ensure!(
+            begun.elapsed() < patience,
+            "{} is still {}",
+            node.name,
+            table::status(status)
+        );
+        if stdout().is_terminal() {
+            print!(
+                "{}  {} silent for {silent} s, {}",
+                line_start(),
+                node.name,
+                table::status(status)
+            );
+            stdout().flush()?;
+        } else if silent >= said + 15 {
+            said = silent;
+            println!(
+                "  {} silent for {silent} s, {}",
+                node.name,
+                table::status(status)
+            );
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Over the line before, on a terminal.
+fn line_start() -> &'static str {
+    if stdout().is_terminal() {
+        "\r\x1b[K"
+    } else {
+        ""
+    }
+}
+
+fn look_next(road: &Road) {
+    println!("  Look next at:");
+    if let Some((namespace, name)) = &road.cluster {
+        println!("    export KUBECONFIG=$PWD/.cluster/kubeconfig PATH=$PWD/.cluster/bin:$PATH");
+        println!("    kubectl -n {namespace} get telecomcluster {name}");
+        println!(
+            "    kubectl get --raw /api/v1/namespaces/{namespace}/services/{name}-server:http/proxy/metrics | grep telecom_node"
+        );
+    } else {
+        println!(
+            "    the server's /metrics on its HTTP port: telecom_nodes, telecom_node_heartbeat_age_seconds"
+        );
+    }
+    println!("    DEMO_KEEP=true make demo    keeps the agents running\n");
+}
