@@ -19,6 +19,8 @@ apiVersion: v1
 kind: Namespace
 metadata:
   name: telecom-system
+  labels:
+    pod-security.kubernetes.io/enforce: restricted
 EOF
     # Nothing here is installed by helm: the marks that say so would let a later `helm install` fail.
     for chart in telecom-operator-crds telecom-operator; do
