@@ -21,9 +21,9 @@ pub(super) const DATABASE_CA: &str = "database-ca.crt";
 /// File with the certificates that the collector's certificate is checked against.
 pub(super) const TELEMETRY_CA: &str = "telemetry-ca.crt";
 /// Port of gRPC.
-pub(super) const GRPC_PORT: u16 = 50051;
+pub const GRPC_PORT: u16 = 50051;
 /// Port of HTTP.
-pub(super) const HTTP_PORT: u16 = 8080;
+pub const HTTP_PORT: u16 = 8080;
 
 /// The rendered configuration.
 pub(super) struct Config {

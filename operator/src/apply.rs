@@ -1,0 +1,11 @@
+//! Writing to the apiserver: nothing is sent unless it changes something, and nothing without leadership.
+
+mod applier;
+mod memo;
+mod subset;
+mod writer;
+
+pub(crate) use memo::not_newer;
+pub use applier::{Applier, Put};
+pub use memo::{Memo, Need};
+pub use writer::{WriteError, Writer};

@@ -1,0 +1,200 @@
+//! Brings one owned object to what was built: create, merge, apply, each only where it changes something.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::DynamicObject;
+use kube::{Api, Client};
+use telecom_crds::TelecomCluster;
+
+use super::{Memo, Need, WriteError, Writer};
+use crate::build::Object;
+use crate::dereference::World;
+use crate::kinds::Kind;
+use crate::names::FIELD_MANAGER;
+use crate::secrets::Secrets;
+use crate::stores::{ClusterKey, ObjectName, Stores};
+
+/// How soon an object that stands in the way is looked at again; the watch is usually quicker.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// What became of one object.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It was as it should be.
+    Unchanged,
+    /// It was sent.
+    Sent,
+    /// It has to wait: its predecessor is leaving, or the watch lags.
+    Later(Duration),
+    /// Somebody keeps changing it.
+    Contended {
+        /// When it may be sent again.
+        left: Duration,
+        /// Who.
+        rival: String,
+    },
+}
+
+/// Puts objects and removes them.
+pub struct Applier {
+    client: Client,
+    writer: Writer,
+    stores: Arc<Stores>,
+    secrets: Arc<Secrets>,
+    /// What was sent.
+    pub memo: Arc<Memo>,
+}
+
+impl Applier {
+    /// An applier that notes in `stores` and `secrets` what the apiserver answers.
+    pub fn new(client: Client, writer: Writer, stores: Arc<Stores>, secrets: Arc<Secrets>, memo: Arc<Memo>) -> Self {
+        Self {
+            client,
+            writer,
+            stores,
+            secrets,
+            memo,
+        }
+    }
+
+    /// Brings one object to what was built.
+    pub async fn put(&self, key: &ClusterKey, uid: Option<&str>, world: &World, object: &Object) -> Result<Put, WriteError> {
+        let live = self.live(key, world, object);
+        if live.as_ref().is_some_and(|live| leaving(live, key, uid)) {
+            return Ok(Put::Later(LOOK_AGAIN));
+        }
+        let mut put = Put::Unchanged;
+        match (&live, &object.create, &object.merge) {
+            (None, Some(create), _) => {
+                if object.apply.is_none() {
+                    // Nothing but the memo tells that it was created a moment ago.
+                    let name = (object.kind, object.name.clone());
+                    match self.memo.plan(key, &name, (&object.hash, create), None, Instant::now()) {
+                        // What is created anew comes back on purpose: nobody fights over it.
+                        Need::Send | Need::BackOff(_) => {}
+                        Need::Nothing => return Ok(Put::Unchanged),
+                        Need::Look(left) => return Ok(Put::Later(left)),
+                    }
+                }
+                let stored = self.writer.create(&key.namespace, object.kind, &object.name, create).await;
+                let stored = stored.inspect_err(|_| self.secrets.doubt(key, &object.name))?;
+                self.noted(key, object, stored);
+                put = Put::Sent;
+            }
+            (Some(_), _, Some(merge)) => {
+                let stored = self.writer.merge(&key.namespace, object.kind, &object.name, merge).await?;
+                self.noted(key, object, stored);
+                put = Put::Sent;
+            }
+            (Some(_) | None, _, _) => {}
+        }
+        let Some(apply) = &object.apply else {
+            return Ok(put);
+        };
+        let name = (object.kind, object.name.clone());
+        match self.memo.plan(key, &name, (&object.hash, apply), live.as_ref(), Instant::now()) {
+            Need::Nothing => Ok(put),
+            Need::Look(left) => Ok(Put::Later(left)),
+            Need::BackOff(left) => Ok(Put::Contended {
+                left,
+                rival: self.rival(key, &name).await,
+            }),
+            Need::Send => {
+                let sent = self.writer.apply(&key.namespace, object.kind, &object.name, apply, FIELD_MANAGER);
+                let stored = sent.await?;
+                tracing::info!(cluster = %key, kind = %object.kind, name = object.name, hash = object.hash, "applied");
+                self.noted(key, object, stored);
+                Ok(Put::Sent)
+            }
+        }
+    }
+
+    /// Deletes one object if it is there and belongs to this cluster.
+    pub async fn remove(&self, key: &ClusterKey, uid: Option<&str>, world: &World, name: &ObjectName) -> Result<(), WriteError> {
+        let Some(live) = world.get(name.0, &name.1) else {
+            return Ok(());
+        };
+        let owners = live.metadata.owner_references.iter().flatten();
+        let ours = owners.into_iter().any(|owner| Some(owner.uid.as_str()) == uid);
+        if !ours || live.metadata.deletion_timestamp.is_some() {
+            return Ok(());
+        }
+        self.writer.delete(&key.namespace, name.0, live).await
+    }
+
+    fn live(&self, key: &ClusterKey, world: &World, object: &Object) -> Option<DynamicObject> {
+        match object.kind {
+            Kind::Secret => {
+                let state = world.secrets.get(&object.name)?;
+                let mut live = DynamicObject::new(&object.name, &Kind::Secret.resource()).within(&key.namespace);
+                live.metadata = state.metadata.clone();
+                Some(live)
+            }
+            _ => world.get(object.kind, &object.name).map(|live| DynamicObject {
+                types: Some(kube::api::TypeMeta {
+                    api_version: object.kind.resource().api_version,
+                    kind: object.kind.as_str().to_owned(),
+                }),
+                ..DynamicObject::clone(live)
+            }),
+        }
+    }
+
+    fn noted(&self, key: &ClusterKey, object: &Object, stored: DynamicObject) {
+        let name = (object.kind, object.name.clone());
+        let version = stored.metadata.resource_version.clone();
+        self.memo.sent(key, &name, &object.hash, version, Instant::now());
+        match object.kind {
+            Kind::Secret => match stored.try_parse::<Secret>() {
+                Ok(secret) => self.secrets.created(key, secret),
+                Err(error) => {
+                    tracing::warn!(%error, name = object.name, "the stored Secret does not read as one");
+                    self.secrets.doubt(key, &object.name);
+                }
+            },
+            kind => self.stores.note(kind, stored),
+        }
+    }
+
+    /// Who wrote last beside us; asked once for each fight.
+    async fn rival(&self, key: &ClusterKey, name: &ObjectName) -> String {
+        if let Some(rival) = self.memo.rival(key, name) {
+            return rival;
+        }
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &key.namespace, &name.0.resource());
+        let rival = match api.get_metadata(&name.1).await {
+            Ok(found) => last_other_manager(found.metadata.managed_fields.unwrap_or_default()),
+            Err(error) => {
+                tracing::warn!(%error, name = name.1, "could not find out who changes the object");
+                None
+            }
+        };
+        let rival = rival.unwrap_or_else(|| "an unknown manager".to_owned());
+        self.memo.set_rival(key, name, rival.clone());
+        rival
+    }
+}
+
+/// Whether an object is on its way out: deleted, or of a cluster of the same name that is no more and
+/// so about to be collected.
+fn leaving(live: &DynamicObject, key: &ClusterKey, uid: Option<&str>) -> bool {
+    let owners = live.metadata.owner_references.iter().flatten();
+    let mut of_another = owners.into_iter().filter(|owner| {
+        let kind = <TelecomCluster as kube::Resource>::kind(&());
+        owner.kind == kind && owner.name == key.name && Some(owner.uid.as_str()) != uid
+    });
+    live.metadata.deletion_timestamp.is_some() || of_another.next().is_some()
+}
+
+fn last_other_manager(
+    fields: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry>,
+) -> Option<String> {
+    fields
+        .into_iter()
+        .filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty())
+        .filter(|entry| entry.manager.as_deref().is_some_and(|manager| !manager.starts_with(FIELD_MANAGER)))
+        .max_by_key(|entry| entry.time.as_ref().map(|time| time.0))
+        .and_then(|entry| entry.manager)
+}

@@ -1,0 +1,176 @@
+//! The only door through which objects are written: every request passes the leadership first.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::api::{
+    Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
+};
+use kube::{Client, ResourceExt};
+use serde_json::Value;
+use telecom_crds::TelecomCluster;
+
+use crate::kinds::Kind;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::names::FIELD_MANAGER;
+
+/// How long after the leader's own deadline a request that was sent in time may still be under way;
+/// nobody else can lead before that.
+const AFTERMATH: Duration = Duration::from_secs(4);
+
+/// A write that did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// This process does not lead.
+    #[error("this process does not lead")]
+    NotLeader,
+    /// The apiserver did not answer while this process led.
+    #[error("{verb} {kind} {name}: no answer from the apiserver in time")]
+    Timeout {
+        /// What was asked.
+        verb: &'static str,
+        /// Of which kind.
+        kind: &'static str,
+        /// Of which object.
+        name: String,
+    },
+    /// The apiserver refused.
+    #[error("{verb} {kind} {name}: {source}")]
+    Api {
+        /// What was asked.
+        verb: &'static str,
+        /// Of which kind.
+        kind: &'static str,
+        /// Of which object.
+        name: String,
+        /// Its answer.
+        source: kube::Error,
+    },
+}
+
+impl WriteError {
+    /// The apiserver's own status, where it gave one.
+    pub fn status(&self) -> Option<&kube::core::Status> {
+        match self {
+            Self::Api { source: kube::Error::Api(status), .. } => Some(status),
+            Self::Api { .. } | Self::NotLeader | Self::Timeout { .. } => None,
+        }
+    }
+}
+
+/// Sends writes, as long as this process leads.
+#[derive(Clone)]
+pub struct Writer {
+    client: Client,
+    leadership: Leadership,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    /// A writer for this process.
+    pub fn new(client: Client, leadership: Leadership, metrics: Arc<Metrics>) -> Self {
+        Self {
+            client,
+            leadership,
+            metrics,
+        }
+    }
+
+    /// A forced server-side apply in the name of `manager`.
+    pub async fn apply(&self, namespace: &str, kind: Kind, name: &str, object: &Value, manager: &str) -> Result<DynamicObject, WriteError> {
+        let api = self.api(namespace, kind);
+        let params = PatchParams::apply(manager).force();
+        let patch = Patch::Apply(object);
+        let sent = api.patch(name, &params, &patch);
+        let stored = self.guard("apply", kind.as_str(), name, sent).await?;
+        self.metrics.applied(kind);
+        Ok(stored)
+    }
+
+    /// Creates an object that must not be there yet.
+    pub async fn create(&self, namespace: &str, kind: Kind, name: &str, object: &Value) -> Result<DynamicObject, WriteError> {
+        let api = self.api(namespace, kind);
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let parsed = serde_json::from_value(object.clone()).map_err(|source| WriteError::Api {
+            verb: "create",
+            kind: kind.as_str(),
+            name: name.to_owned(),
+            source: kube::Error::SerdeError(source),
+        })?;
+        let sent = api.create(&params, &parsed);
+        let stored = self.guard("create", kind.as_str(), name, sent).await?;
+        self.metrics.applied(kind);
+        Ok(stored)
+    }
+
+    /// A JSON merge patch.
+    pub async fn merge(&self, namespace: &str, kind: Kind, name: &str, patch: &Value) -> Result<DynamicObject, WriteError> {
+        let api = self.api(namespace, kind);
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let patch = Patch::Merge(patch);
+        let sent = api.patch(name, &params, &patch);
+        let stored = self.guard("patch", kind.as_str(), name, sent).await?;
+        self.metrics.applied(kind);
+        Ok(stored)
+    }
+
+    /// Deletes exactly the object that was seen; one that is gone or has changed since is left to the watch.
+    pub async fn delete(&self, namespace: &str, kind: Kind, seen: &DynamicObject) -> Result<(), WriteError> {
+        let name = seen.name_any();
+        let api = self.api(namespace, kind);
+        let params = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Background),
+            preconditions: Some(Preconditions {
+                uid: seen.uid(),
+                resource_version: seen.resource_version(),
+            }),
+            ..DeleteParams::default()
+        };
+        let sent = api.delete(&name, &params);
+        match self.guard("delete", kind.as_str(), &name, sent).await {
+            Ok(_) => {
+                tracing::info!(%kind, name, namespace, "deleted");
+                Ok(())
+            }
+            Err(error) if error.status().is_some_and(|status| status.is_not_found() || status.is_conflict()) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Applies the status of a cluster.
+    pub async fn status(&self, namespace: &str, name: &str, object: &Value) -> Result<TelecomCluster, WriteError> {
+        let api: Api<TelecomCluster> = Api::namespaced(self.client.clone(), namespace);
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let patch = Patch::Apply(object);
+        let sent = api.patch_status(name, &params, &patch);
+        self.guard("apply the status of", "TelecomCluster", name, sent).await
+    }
+
+    fn api(&self, namespace: &str, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &kind.resource())
+    }
+
+    async fn guard<T>(
+        &self,
+        verb: &'static str,
+        kind: &'static str,
+        name: &str,
+        sent: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, WriteError> {
+        let deadline = self.leadership.deadline().ok_or(WriteError::NotLeader)?;
+        let left = (deadline + AFTERMATH).saturating_duration_since(Instant::now());
+        let name = name.to_owned();
+        match tokio::time::timeout(left, sent).await {
+            Ok(Ok(stored)) => Ok(stored),
+            Ok(Err(source)) => Err(WriteError::Api { verb, kind, name, source }),
+            Err(_) => Err(WriteError::Timeout { verb, kind, name }),
+        }
+    }
+}
