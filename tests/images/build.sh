@@ -42,6 +42,9 @@ image_reference() {
 # inputs NAME: everything that decides what is in the image, for the key of the cache.
 inputs() {
     image_reference "$1"
+    image_config "$1"
+    declare -f oci_archive blob
+    [ "$1" = postgres ] || declare -f fill user_files with_libraries
     case $1 in
         operator | server) sha256sum "$target/debug/telecom-$1" /etc/ssl/certs/ca-certificates.crt ;;
         postgres) cat "$here/postgres.sh" && echo "$DEBIAN_SUITE" ;;
@@ -50,7 +53,6 @@ inputs() {
         prometheus-operator | prometheus-config-reloader) go_home prometheus-operator ;;
         prometheus) go_home prometheus ;;
     esac
-    cat "$here/oci.sh" "$here/build.sh"
 }
 
 # fill NAME ROOT: puts the image's files into ROOT.

@@ -4,7 +4,8 @@
 postgres_root() {
     local root=$1 lib
     # A mirror of choice by DEBIAN_MIRROR; without it debootstrap's own default.
-    debootstrap --variant=minbase --include="postgresql-$POSTGRES_MAJOR,libnss-wrapper,tzdata" \
+    mkdir -p "$CACHE_DIR/debian"
+    debootstrap --cache-dir="$CACHE_DIR/debian" --variant=minbase --include="postgresql-$POSTGRES_MAJOR,libnss-wrapper,tzdata" \
         "$DEBIAN_SUITE" "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
     lib=$root/usr/lib/$(uname -m)-linux-gnu
     # Without its provider PostgreSQL leaves JIT compilation off by itself: 120 MB less.

@@ -30,7 +30,7 @@ certificate() {
 
 # kubeconfig FILE CERTIFICATE: one with everything inside, so that the file can be used from anywhere.
 kubeconfig() {
-    cat >"$1.part" <<YAML
+    (umask 077 && write_file "$1") <<YAML
 apiVersion: v1
 kind: Config
 clusters:
@@ -48,9 +48,6 @@ contexts:
   context: {cluster: telecom-local, user: $2}
 current-context: telecom-local
 YAML
-    chmod 600 "$1.part"
-    # An unchanged file keeps its time: some daemons watch theirs.
-    if cmp -s "$1.part" "$1"; then rm "$1.part"; else mv "$1.part" "$1"; fi
 }
 
 make_certificates() {

@@ -15,7 +15,7 @@ start_etcd() {
 
 # Who asked for what, but not the bodies. Tests read it: it is the only place that counts requests by user agent.
 write_audit_policy() {
-    cat >"$CONFIG_DIR/audit-policy.yaml" <<'YAML'
+    write_file "$CONFIG_DIR/audit-policy.yaml" <<'YAML'
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -52,6 +52,7 @@ start_controllers() {
         --bind-address 127.0.0.1 --secure-port "$CONTROLLER_MANAGER_PORT" --cert-dir "$PKI_DIR/controller-manager" --leader-elect=false \
         --authentication-kubeconfig "$CONFIG_DIR/controller-manager.kubeconfig" --authorization-kubeconfig "$CONFIG_DIR/controller-manager.kubeconfig" \
         --service-account-private-key-file "$PKI_DIR/service-account.key" --root-ca-file "$PKI_DIR/ca.crt" \
+        --flex-volume-plugin-dir "$CLUSTER_DIR/kubelet/volume-plugins" \
         --use-service-account-credentials --kube-api-qps 100 --kube-api-burst 200 --profiling=false
     daemon kube-scheduler "$CONFIG_DIR/scheduler.kubeconfig" kube-scheduler \
         --kubeconfig "$CONFIG_DIR/scheduler.kubeconfig" \

@@ -1,6 +1,13 @@
 # Starts, checks and stops the cluster's own processes by pid files that are never trusted without a look at /proc.
 # shellcheck shell=bash
 
+# write_file FILE: standard input into FILE, whole or not at all; a file that already says so is left alone.
+write_file() {
+    mkdir -p "$(dirname "$1")"
+    cat >"$1.part"
+    if cmp -s "$1.part" "$1"; then rm -f "$1.part"; else mv -f "$1.part" "$1"; fi
+}
+
 # daemon_pid NAME: the pid of the running daemon, or nothing. A stale pid file, or a pid that the kernel gave to
 # somebody else since, is recognised by the marker in the process' environment.
 daemon_pid() {

@@ -6,11 +6,8 @@ SYSCTLS=(
     net/ipv4/ip_forward net/bridge/bridge-nf-call-iptables
     vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes
 )
-# Folders outside the cluster's own that kubelet, containerd or the CNI plugins insist on.
-OUTSIDE_DIRS=(
-    /run/containerd /run/netns /var/lib/cni /var/lib/kubelet /var/log/containers /var/log/pods /var/lib/containerd /opt/containerd
-    /opt/cni /usr/libexec/kubernetes /etc/kubernetes /var/lib/calico /run/flannel /var/lib/dockershim
-)
+# Folders outside the cluster's own whose place kubelet, containerd's shims and the CNI library do not let us choose.
+OUTSIDE_DIRS=(/run/containerd /var/lib/cni /var/lib/kubelet /var/log/containers)
 
 # Nothing else may own our bridge: two clusters on one machine would tear down each other's network.
 check_ownership() {
@@ -69,7 +66,7 @@ NFT
 
 write_cni_config() {
     mkdir -p "$CLUSTER_DIR/cni/net.d"
-    cat >"$CLUSTER_DIR/cni/net.d/10-telecom.conflist" <<JSON
+    write_file "$CLUSTER_DIR/cni/net.d/10-telecom.conflist" <<JSON
 {
   "cniVersion": "0.4.0",
   "name": "telecom-local",
@@ -113,12 +110,27 @@ restore_machine() {
             [ "$(cat "/proc/sys/$name")" = "$value" ] || echo "$value" >"/proc/sys/$name"
         done <"$RUN_DIR/sysctls"
     fi
-    # The CNI library keeps its results in a fixed folder: only the files of our network are ours.
+    # In folders that are not only ours, only what is ours or of no more use to anybody.
     rm -f /var/lib/cni/results/telecom-local-*
     find /var/log/containers -lname "$CLUSTER_DIR/*" -delete 2>/dev/null || true
-    if [ -f "$RUN_DIR/made-outside" ]; then
-        while read -r dir; do
-            rm -rf --one-file-system "$dir"
-        done <"$RUN_DIR/made-outside"
-    fi
+    remove_dead_sockets
+    [ -f "$RUN_DIR/made-outside" ] || return 0
+    while read -r dir; do
+        [ -d "$dir" ] || continue
+        # Nobody's kubelet and nobody's Pods were here before ours.
+        case $dir in
+            /var/lib/kubelet) rm -f "$dir"/device-plugins/{kubelet.sock,kubelet_internal_checkpoint,DEPRECATION} ;;
+            /var/lib/cni) rm -f "$dir"/results/cni-loopback-* ;;
+        esac
+        find "$dir" -xdev -depth -type d -empty -delete
+        [ ! -d "$dir" ] || echo "left $dir: there is something in it that is not ours"
+    done <"$RUN_DIR/made-outside"
+}
+
+# Sockets of containerd's shims on which nobody listens any more.
+remove_dead_sockets() {
+    local socket
+    for socket in /run/containerd/s/*; do
+        if [ -S "$socket" ] && ! grep -qF "$socket" /proc/net/unix; then rm -f "$socket"; fi
+    done
 }

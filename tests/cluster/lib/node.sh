@@ -44,7 +44,7 @@ write_containerd_config() {
     cap=$(sed -n 's/^CapEff:\t*//p' /proc/self/status)
     (((0x$cap >> 24) & 1)) || oom=true
     mkdir -p "$CONTAINERD_DIR" "$CONFIG_DIR"
-    cat >"$CONFIG_DIR/containerd.toml" <<TOML
+    write_file "$CONFIG_DIR/containerd.toml" <<TOML
 version = 2
 root = "$CONTAINERD_DIR/root"
 state = "$CONTAINERD_DIR/state"
@@ -98,7 +98,7 @@ write_kubelet_config() {
     local resolv=/etc/resolv.conf
     # systemd-resolved's stub answers on 127.0.0.53, which is the Pod's own loopback inside a Pod.
     [ ! -f /run/systemd/resolve/resolv.conf ] || resolv=/run/systemd/resolve/resolv.conf
-    cat >"$CONFIG_DIR/kubelet.yaml" <<YAML
+    write_file "$CONFIG_DIR/kubelet.yaml" <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 address: $NODE_IP
@@ -143,7 +143,7 @@ start_kubelet() {
 }
 
 start_kube_proxy() {
-    cat >"$CONFIG_DIR/kube-proxy.yaml" <<YAML
+    write_file "$CONFIG_DIR/kube-proxy.yaml" <<YAML
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 # One table that goes away whole, and no rules among the machine's own.
