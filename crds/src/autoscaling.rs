@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.minReplicas <= self.maxReplicas")
-    .message("autoscaling.minReplicas must not be greater than autoscaling.maxReplicas")
+    .message("minReplicas must not be greater than maxReplicas")
     .field_path(".minReplicas"))]
 pub struct Autoscaling {
     /// Fewest replicas the autoscaler may run.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Autoscaling, Database, ExtraVolume, ImagePullPolicy, Logging, Metrics, NetworkPolicy,
-    PodDisruptionBudget, Probes, Service, TelecomClusterStatus, Telemetry,
+    PodDisruptionBudget, Probes, Service, TelecomClusterStatus, Telemetry, rules,
 };
 
 /// What is wanted of one telecom backend. `spec: {}` is complete and runs.
@@ -88,7 +88,6 @@ use crate::{
     ),
     validation = Rule::new("self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("metadata.name must start with a lower-case letter, consist of lower-case letters, digits and '-', end in a letter or digit, and be at most 40 characters long")
-        .field_path(".metadata.name")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct TelecomClusterSpec {
@@ -96,8 +95,7 @@ pub struct TelecomClusterSpec {
     /// shown in `status.image`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')")
-        .message("must be an image reference such as registry.example.com/telecom/server:1.2.3"))]
+    #[x_kube(validation = rules::image("registry.example.com/telecom/server:1.2.3"))]
     pub image: Option<String>,
     /// When the kubelet pulls the image: `Always`, `IfNotPresent` or `Never`.
     #[serde(default)]
@@ -120,10 +118,12 @@ pub struct TelecomClusterSpec {
 
     /// CPU and memory of the server container. Unset: requests of 100m CPU and 64Mi memory, a limit of 512Mi memory.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = rules::quantities(), validation = rules::requests_within_limits())]
     pub resources: Option<ResourceRequirements>,
     /// Labels that a node must have to run the server.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
+    #[x_kube(validation = rules::label_keys(), validation = rules::label_values())]
     pub node_selector: BTreeMap<String, String>,
     /// Node taints that the server's Pods tolerate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -139,11 +139,13 @@ pub struct TelecomClusterSpec {
     /// PriorityClass of the server's Pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name("PriorityClass"))]
     pub priority_class_name: Option<String>,
     /// Labels of the server's Pods, beside the operator's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
-    #[x_kube(validation = Rule::new("self.all(key, !key.startsWith('app.kubernetes.io/') && !key.startsWith('telecom.dev/'))")
+    #[x_kube(validation = rules::label_keys(), validation = rules::label_values(),
+        validation = Rule::new("self.all(key, !key.startsWith('app.kubernetes.io/') && !key.startsWith('telecom.dev/'))")
         .message("labels that start with app.kubernetes.io/ or telecom.dev/ are set by the operator: remove them"))]
     pub pod_labels: BTreeMap<String, String>,
     /// Annotations of the server's Pods, beside the operator's own.
@@ -165,10 +167,29 @@ pub struct TelecomClusterSpec {
     /// Volumes that are mounted into the server container.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.all(volume, self.exists_one(other, other.mountPath == volume.mountPath))")
+        .message("two extra volumes have the same mountPath: give each its own"))]
     pub extra_volumes: Vec<ExtraVolume>,
     /// How a change of the Pod template is rolled out. Unset: `RollingUpdate` that never goes below the
     /// wanted number of ready Pods.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[x_kube(
+        validation = rules::forbidden(
+            "!has(self.rollingUpdate) || !has(self.type) || self.type == 'RollingUpdate'",
+            ".rollingUpdate",
+            "only with strategy.type: RollingUpdate",
+        ),
+        validation = Rule::new("!has(self.rollingUpdate) || \
+            [has(self.rollingUpdate.maxSurge) ? string(self.rollingUpdate.maxSurge) : '1', \
+             has(self.rollingUpdate.maxUnavailable) ? string(self.rollingUpdate.maxUnavailable) : '1'] \
+            .all(count, count.matches('^([0-9]{1,4}|[0-9]{1,3}%)$'))")
+            .message("maxSurge and maxUnavailable must be a number of Pods or a percentage, such as 1 or 25%")
+            .field_path(".rollingUpdate"),
+        validation = Rule::new("!has(self.rollingUpdate) || !has(self.rollingUpdate.maxSurge) || !has(self.rollingUpdate.maxUnavailable) || \
+            !(string(self.rollingUpdate.maxSurge) in ['0', '0%']) || !(string(self.rollingUpdate.maxUnavailable) in ['0', '0%'])")
+            .message("maxSurge and maxUnavailable must not both be 0, or no Pod could ever be replaced")
+            .field_path(".rollingUpdate"),
+    )]
     pub strategy: Option<DeploymentStrategy>,
     /// Seconds that a new Pod must be ready before it counts as available.
     #[serde(default)]
@@ -177,8 +198,7 @@ pub struct TelecomClusterSpec {
     /// ServiceAccount of the server's Pods. Unset: one that the operator creates, without any permission.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
-        .message("must be the name of a ServiceAccount: lower-case letters, digits, '-' and '.'"))]
+    #[x_kube(validation = rules::object_name("ServiceAccount"))]
     pub service_account_name: Option<String>,
     /// Seconds that a Pod gets to finish its calls after it was told to stop.
     #[serde(default = "default_termination_grace_period")]

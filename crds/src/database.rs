@@ -5,25 +5,56 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::SecretKeyRef;
+use crate::{SecretKeyRef, rules};
+
+/// Both states use the embedded database; what is unset counts as its default, since removing the
+/// section is a change too. What is no quantity is refused by its own rule.
+const EMBEDDED_SIZE_MAY_GROW: &str = "has(self.urlSecretRef) || has(oldSelf.urlSecretRef) || \
+    [has(self.embedded) ? self.embedded.storage.size : '1Gi'].all(now, \
+    [has(oldSelf.embedded) ? oldSelf.embedded.storage.size : '1Gi'].all(before, \
+    !isQuantity(now) || !isQuantity(before) || quantity(now).compareTo(quantity(before)) >= 0))";
+
+/// Unset means the cluster's default class, which is not the same as the empty class.
+const EMBEDDED_STORAGE_CLASS_STAYS: &str = "has(self.urlSecretRef) || has(oldSelf.urlSecretRef) || \
+    (has(self.embedded) && has(self.embedded.storage.storageClassName) ? self.embedded.storage.storageClassName : '<default>') == \
+    (has(oldSelf.embedded) && has(oldSelf.embedded.storage.storageClassName) ? oldSelf.embedded.storage.storageClassName : '<default>')";
 
 /// Connection to PostgreSQL. With neither `urlSecretRef` nor `embedded` the embedded PostgreSQL is used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("!has(self.urlSecretRef) || !has(self.embedded)")
-        .message("database.urlSecretRef and database.embedded exclude each other: set one of them"),
-    validation = Rule::new("has(self.urlSecretRef) || !has(self.directUrlSecretRef)")
-        .message("database.directUrlSecretRef needs database.urlSecretRef").field_path(".directUrlSecretRef"),
-    validation = Rule::new("has(self.urlSecretRef) || !has(self.readUrlSecretRef)")
-        .message("database.readUrlSecretRef needs database.urlSecretRef").field_path(".readUrlSecretRef"),
-    validation = Rule::new("has(self.urlSecretRef) || !has(self.caSecretRef)")
-        .message("database.caSecretRef needs database.urlSecretRef").field_path(".caSecretRef"),
-    validation = Rule::new("has(self.urlSecretRef) || !self.pooler")
-        .message("database.pooler needs database.urlSecretRef").field_path(".pooler"),
-    validation = Rule::new("!self.pooler || !has(self.urlSecretRef) || has(self.directUrlSecretRef)")
-        .message("database.pooler: true needs database.directUrlSecretRef: migrations cannot run through a transaction pooler")
-        .field_path(".directUrlSecretRef"),
+    validation = rules::forbidden(
+        "!has(self.urlSecretRef) || !has(self.embedded)",
+        ".embedded",
+        "not together with database.urlSecretRef: remove one of the two",
+    ),
+    validation = rules::forbidden(
+        "has(self.urlSecretRef) || !has(self.directUrlSecretRef)",
+        ".directUrlSecretRef",
+        "only with database.urlSecretRef",
+    ),
+    validation = rules::forbidden(
+        "has(self.urlSecretRef) || !has(self.readUrlSecretRef)",
+        ".readUrlSecretRef",
+        "only with database.urlSecretRef",
+    ),
+    validation = rules::forbidden(
+        "has(self.urlSecretRef) || !has(self.caSecretRef)",
+        ".caSecretRef",
+        "only with database.urlSecretRef",
+    ),
+    validation = rules::forbidden(
+        "has(self.urlSecretRef) || !self.pooler",
+        ".pooler",
+        "only with database.urlSecretRef",
+    ),
+    validation = rules::required(
+        "!self.pooler || !has(self.urlSecretRef) || has(self.directUrlSecretRef)",
+        ".directUrlSecretRef",
+        "needed with database.pooler: true, since migrations cannot run through a transaction pooler",
+    ),
+    validation = rules::forbidden(EMBEDDED_SIZE_MAY_GROW, ".embedded", "storage.size cannot shrink: set it back to the old size or a greater one (1Gi when unset)"),
+    validation = rules::forbidden(EMBEDDED_STORAGE_CLASS_STAYS, ".embedded", "storage.storageClassName cannot be changed: Kubernetes does not move a volume to another class"),
 )]
 pub struct Database {
     /// PostgreSQL URL (`postgresql://user:password@host:5432/db`) of an external database. The key
@@ -61,14 +92,14 @@ pub struct EmbeddedDatabase {
     /// version cannot be changed in place: PostgreSQL refuses the data of another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')")
-        .message("must be an image reference such as docker.io/library/postgres:17"))]
+    #[x_kube(validation = rules::image("docker.io/library/postgres:17"))]
     pub image: Option<String>,
     /// The volume that holds the data.
     #[serde(default)]
     pub storage: EmbeddedStorage,
     /// CPU and memory of the PostgreSQL container. Unset: requests of 100m CPU and 128Mi memory.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = rules::quantities(), validation = rules::requests_within_limits())]
     pub resources: Option<ResourceRequirements>,
 }
 
@@ -78,6 +109,9 @@ pub struct EmbeddedDatabase {
 pub struct EmbeddedStorage {
     /// Size of the volume. It may grow (if the StorageClass allows expansion), never shrink.
     #[serde(default = "default_storage_size")]
+    #[schemars(with = "String", length(max = 32))]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
+        .message("must be a size greater than 0, such as 1Gi"))]
     pub size: Quantity,
     /// StorageClass of the volume; unset: the cluster's default. It cannot be changed later.
     #[serde(skip_serializing_if = "Option::is_none")]

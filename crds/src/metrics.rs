@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::SecretKeyRef;
+use crate::{SecretKeyRef, rules};
 
 /// The server's `/metrics`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -31,11 +31,7 @@ pub struct Metrics {
 /// A ServiceMonitor (monitoring.coreos.com/v1) that selects the server's Service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.interval) || !has(self.scrapeTimeout) || \
-    !self.interval.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') || !self.scrapeTimeout.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') || \
-    self.interval == '' || self.scrapeTimeout == '' || duration(self.scrapeTimeout) <= duration(self.interval)")
-    .message("serviceMonitor.scrapeTimeout must not be longer than serviceMonitor.interval")
-    .field_path(".scrapeTimeout"))]
+#[x_kube(validation = rules::not_longer("scrapeTimeout", "interval", "must not be longer than serviceMonitor.interval"))]
 pub struct ServiceMonitor {
     /// Whether the ServiceMonitor exists. It is created when the cluster knows the kind, also later.
     #[serde(default = "yes")]
@@ -43,18 +39,19 @@ pub struct ServiceMonitor {
     /// Labels of the ServiceMonitor, beside the operator's own, for a Prometheus that selects by label.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
+    #[x_kube(validation = rules::label_keys(), validation = rules::label_values(),
+        validation = Rule::new("self.all(key, !key.startsWith('app.kubernetes.io/') && !key.startsWith('telecom.dev/'))")
+        .message("labels that start with app.kubernetes.io/ or telecom.dev/ are set by the operator: remove them"))]
     pub labels: BTreeMap<String, String>,
     /// Time between two scrapes, such as `30s`. Unset: as the Prometheus is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && self.matches('[1-9]')")
-        .message("must be a duration of hours, minutes and seconds, such as 30s or 1m30s"))]
+    #[x_kube(validation = rules::duration("30s or 1m30s"))]
     pub interval: Option<String>,
     /// Time until a scrape without an answer has failed, such as `10s`; not longer than `interval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && self.matches('[1-9]')")
-        .message("must be a duration of hours, minutes and seconds, such as 10s or 1m30s"))]
+    #[x_kube(validation = rules::duration("10s or 1m30s"))]
     pub scrape_timeout: Option<String>,
     /// Rules that rewrite the target's labels before the scrape.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -69,6 +66,14 @@ pub struct ServiceMonitor {
 /// One relabelling rule, as in Prometheus' `relabel_config`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = rules::required(
+        "!(self.action in ['Replace', 'HashMod', 'Lowercase', 'Uppercase', 'KeepEqual', 'DropEqual']) || has(self.targetLabel)",
+        ".targetLabel",
+        "needed by this action",
+    ),
+    validation = rules::required("self.action != 'HashMod' || has(self.modulus)", ".modulus", "needed by action: HashMod"),
+)]
 pub struct RelabelConfig {
     /// Labels whose values are joined and matched against `regex`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("[has(self.configMap), has(self.secret), has(self.emptyDir), \
     has(self.persistentVolumeClaim), has(self.projected), has(self.csi)].exists_one(set, set)")
-    .message("an extra volume needs exactly one of configMap, secret, emptyDir, persistentVolumeClaim, projected, csi"))]
+    .message("needs exactly one of configMap, secret, emptyDir, persistentVolumeClaim, projected, csi"))]
 pub struct ExtraVolume {
     /// Name of the volume, unique in the list.
     #[schemars(length(max = 56))]

@@ -6,20 +6,30 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rules;
+
 /// The Service with the ports `grpc` (50051) and `http` (8080).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("!has(self.loadBalancerClass) || self.type == 'LoadBalancer'")
-        .message("service.loadBalancerClass needs service.type: LoadBalancer")
-        .field_path(".loadBalancerClass"),
-    validation = Rule::new("!has(self.externalTrafficPolicy) || self.type in ['NodePort', 'LoadBalancer']")
-        .message("service.externalTrafficPolicy needs service.type: NodePort or LoadBalancer")
-        .field_path(".externalTrafficPolicy"),
-    validation = Rule::new("self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || \
-        (has(self.loadBalancerClass) ? self.loadBalancerClass : '') == (has(oldSelf.loadBalancerClass) ? oldSelf.loadBalancerClass : '')")
-        .message("service.loadBalancerClass cannot be changed while service.type is LoadBalancer: change the type first, then set the class")
-        .field_path(".loadBalancerClass"),
+    validation = rules::forbidden(
+        "!has(self.loadBalancerClass) || self.type == 'LoadBalancer'",
+        ".loadBalancerClass",
+        "only with service.type: LoadBalancer",
+    ),
+    validation = rules::forbidden(
+        "!has(self.externalTrafficPolicy) || self.type in ['NodePort', 'LoadBalancer']",
+        ".externalTrafficPolicy",
+        "only with service.type: NodePort or LoadBalancer",
+    ),
+    // The API server refuses such a change of a Service; here the sentence says the way out.
+    validation = rules::forbidden(
+        "self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || \
+         (has(self.loadBalancerClass) ? self.loadBalancerClass : '') == \
+         (has(oldSelf.loadBalancerClass) ? oldSelf.loadBalancerClass : '')",
+        ".loadBalancerClass",
+        "cannot be changed while service.type stays LoadBalancer: set service.type: ClusterIP first, then LoadBalancer with the new class",
+    ),
 )]
 pub struct Service {
     /// `ClusterIP` (inside the cluster only), `NodePort` or `LoadBalancer`.

@@ -6,25 +6,29 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::SecretKeyRef;
+use crate::{SecretKeyRef, rules};
 
 /// OTLP export. Off unless the section is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.endpoint) || has(self.endpoints.traces) || has(self.endpoints.metrics) || has(self.endpoints.logs)")
-        .message("telemetry needs telemetry.endpoint or one of telemetry.endpoints; remove the section to turn the export off"),
-    validation = Rule::new("!self.exportLogs || has(self.endpoint) || has(self.endpoints.logs)")
-        .message("telemetry.exportLogs: true needs telemetry.endpoint or telemetry.endpoints.logs")
-        .field_path(".exportLogs"),
+    validation = rules::required(
+        "has(self.endpoint) || has(self.endpoints.traces) || has(self.endpoints.metrics) || has(self.endpoints.logs)",
+        ".endpoint",
+        "needed, unless telemetry.endpoints names a URL; remove the section to turn the export off",
+    ),
+    validation = rules::required(
+        "!self.exportLogs || has(self.endpoint) || has(self.endpoints.logs)",
+        ".endpoint",
+        "needed by telemetry.exportLogs: true, unless telemetry.endpoints.logs is set",
+    ),
 )]
 pub struct Telemetry {
     /// Base URL of the collector, without a path, such as `http://otel-collector:4317`. With
     /// `protocol: Http` the path `/v1/{signal}` is added.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^https?://([A-Za-z0-9._-]+|\\\\[[0-9A-Fa-f:.]+\\\\])(:[0-9]{1,5})?/?$')")
-        .message("must be a base URL without a path, such as http://otel-collector:4317; a URL with a path goes to telemetry.endpoints"))]
+    #[x_kube(validation = rules::base_url())]
     pub endpoint: Option<String>,
     /// URLs for single signals, taken as they are. They win over `endpoint`.
     #[serde(default)]
@@ -69,23 +73,17 @@ pub struct SignalEndpoints {
     /// URL that receives traces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new(
-        "self.matches('^https?://([A-Za-z0-9._-]+|\\\\[[0-9A-Fa-f:.]+\\\\])(:[0-9]{1,5})?(/[^ ]*)?$')")
-        .message("must be an http:// or https:// URL, such as https://otlp.example.com/v1/traces"))]
+    #[x_kube(validation = rules::signal_url("traces"))]
     pub traces: Option<String>,
     /// URL that receives metrics.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new(
-        "self.matches('^https?://([A-Za-z0-9._-]+|\\\\[[0-9A-Fa-f:.]+\\\\])(:[0-9]{1,5})?(/[^ ]*)?$')")
-        .message("must be an http:// or https:// URL, such as https://otlp.example.com/v1/metrics"))]
+    #[x_kube(validation = rules::signal_url("metrics"))]
     pub metrics: Option<String>,
     /// URL that receives log records.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new(
-        "self.matches('^https?://([A-Za-z0-9._-]+|\\\\[[0-9A-Fa-f:.]+\\\\])(:[0-9]{1,5})?(/[^ ]*)?$')")
-        .message("must be an http:// or https:// URL, such as https://otlp.example.com/v1/logs"))]
+    #[x_kube(validation = rules::signal_url("logs"))]
     pub logs: Option<String>,
 }
 

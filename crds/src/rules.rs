@@ -1,0 +1,126 @@
+//! Validation rules that more than one field uses, each with the sentence a user reads.
+
+use kube::core::{Reason, Rule};
+
+const HOST: &str = "([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])";
+const PORT: &str =
+    "(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?";
+
+/// A field that cannot be used together with what stands at `path`.
+pub fn forbidden(rule: &str, path: &str, message: &str) -> Rule {
+    Rule::new(rule)
+        .message(message)
+        .field_path(path)
+        .reason(Reason::FieldValueForbidden)
+}
+
+/// A field at `path` that something else needs.
+pub fn required(rule: &str, path: &str, message: &str) -> Rule {
+    Rule::new(rule)
+        .message(message)
+        .field_path(path)
+        .reason(Reason::FieldValueRequired)
+}
+
+/// A string that must match a regular expression (RE2, without single quotes or backslashes).
+pub fn matches(pattern: &str, message: &str) -> Rule {
+    Rule::new(format!("self.matches('{pattern}')")).message(message)
+}
+
+/// An image reference; whether it exists only the registry knows.
+pub fn image(example: &str) -> Rule {
+    matches(
+        "^[A-Za-z0-9][A-Za-z0-9._:/@-]*$",
+        &format!("must be an image reference such as {example}"),
+    )
+}
+
+/// The name of an object of the given kind.
+pub fn object_name(kind: &str) -> Rule {
+    matches(
+        "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        &format!(
+            "must be the name of a {kind}: lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
+        ),
+    )
+}
+
+/// A collector's base URL: the exporters add the path.
+pub fn base_url() -> Rule {
+    matches(
+        &format!("^https?://{HOST}{PORT}/?$"),
+        "must be an http:// or https:// URL without a path, such as http://otel-collector:4317; a URL with a path goes to telemetry.endpoints",
+    )
+}
+
+/// A URL that is used as it is, for one signal.
+pub fn signal_url(signal: &str) -> Rule {
+    matches(
+        &format!("^https?://{HOST}{PORT}(/[!-~]*)?$"),
+        &format!(
+            "must be an http:// or https:// URL, such as https://otlp.example.com/v1/{signal}"
+        ),
+    )
+}
+
+/// A duration that Go and Prometheus both read, longer than nothing.
+pub fn duration(example: &str) -> Rule {
+    let message = format!("must be a duration in hours, minutes and seconds, such as {example}");
+    Rule::new(format!(
+        "self.matches('{DURATION}') && self.matches('[1-9]')"
+    ))
+    .message(message.as_str())
+}
+
+/// Hours, minutes and seconds, in this order; also matches the empty string.
+pub const DURATION: &str = "^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$";
+
+/// Two optional durations of one object: `short` must not be longer than `long`.
+pub fn not_longer(short: &str, long: &str, message: &str) -> Rule {
+    let readable = |field: &str| {
+        format!("self.{field}.matches('{DURATION}') && self.{field}.matches('[1-9]')")
+    };
+    forbidden(
+        &format!(
+            "!has(self.{short}) || !has(self.{long}) || !({}) || !({}) || duration(self.{short}) <= duration(self.{long})",
+            readable(short),
+            readable(long)
+        ),
+        &format!(".{short}"),
+        message,
+    )
+}
+
+/// Values of labels.
+pub fn label_values() -> Rule {
+    Rule::new("self.all(key, self[key].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$'))")
+        .message("label values consist of letters, digits, '-', '_' and '.', and start and end with a letter or digit")
+}
+
+/// Names of labels.
+pub fn label_keys() -> Rule {
+    Rule::new(
+        "self.all(key, key.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
+    )
+    .message("label names are an optional DNS prefix and '/', then at most 63 letters, digits, '-', '_' and '.', such as example.com/team")
+}
+
+/// CPU, memory and other resources of a container.
+pub fn quantities() -> Rule {
+    Rule::new(
+        "[has(self.requests) ? self.requests : {}, has(self.limits) ? self.limits : {}]\
+         .all(list, list.all(name, isQuantity(string(list[name])) && !quantity(string(list[name])).isLessThan(quantity('0'))))",
+    )
+    .message("requests and limits must be quantities such as 250m (CPU) or 128Mi (memory)")
+}
+
+/// A container cannot ask for more than it may use.
+pub fn requests_within_limits() -> Rule {
+    Rule::new(
+        "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || \
+         !isQuantity(string(self.requests[name])) || !isQuantity(string(self.limits[name])) || \
+         quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)",
+    )
+    .message("a request must not be greater than the limit of the same resource")
+    .field_path(".requests")
+}
