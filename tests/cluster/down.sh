@@ -30,6 +30,24 @@ remove_files() {
     find "$CLUSTER_DIR" -mindepth 1 -maxdepth 1 ! -name lock ! -name log -exec rm -rf --one-file-system {} +
 }
 
+# Everything of ours that is still on the machine, one a line; nothing after a good down.
+leftovers() {
+    local dir
+    stray_pids | sed 's/^/process /'
+    awk -v dir="$CLUSTER_DIR/" 'index($5, dir) == 1 { print "mount " $5 }' /proc/self/mountinfo
+    [ ! -e "/sys/class/net/$BRIDGE" ] || echo "interface $BRIDGE"
+    nft list tables 2>/dev/null | grep -E "$NFT_TABLE|kube-proxy" || true
+    while read -r dir; do [ ! -d "$dir/$CGROUP" ] || echo "cgroup $dir/$CGROUP"; done < <(cgroup_roots)
+    find /run/containerd/s /var/lib/cni/results/telecom-local-* -mindepth 0 2>/dev/null | grep -E 'telecom-local|^/run/containerd/s/' || true
+    find /var/log/containers -lname "$CLUSTER_DIR/*" 2>/dev/null || true
+}
+
+verify_clean() {
+    local left
+    left=$(leftovers)
+    [ -z "$left" ] || { echo "$left" && return 1; }
+}
+
 [ $# -eq 0 ] || die "down.sh takes no arguments"
 if [ ! -d "$CLUSTER_DIR" ]; then
     say "nothing is up"
@@ -46,5 +64,6 @@ step "processes" "run again; ps shows what is left" end_processes
 step "network" "ip link and nft list ruleset show what is left" remove_network
 step "mounts, files, settings" "grep $CLUSTER_DIR /proc/self/mountinfo shows what is left" remove_files
 step "cgroups" "find /sys/fs/cgroup -name $CGROUP shows what is left" remove_cgroup
+step "nothing is left" "what is listed above; run again, and if it stays, a restart of the machine clears it" verify_clean
 rm -rf --one-file-system "$CLUSTER_DIR"
 say "down in $SECONDS s"

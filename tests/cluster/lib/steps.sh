@@ -32,7 +32,8 @@ trap interrupted INT TERM
 # Every 15 seconds the last line of the step's log, so that a long step is seen to move.
 tick() {
     local log=$1 name=$2 started=$SECONDS line
-    while sleep 15; do
+    # $$ is `up` itself: when that was killed, nobody reads this any more.
+    while sleep 15 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
         line=$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c 1-100)
         printf '      %s: %ss, %s lines; %s\n' "$name" "$((SECONDS - started))" "$(wc -l <"$log")" "$line"
     done
