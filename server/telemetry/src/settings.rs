@@ -97,7 +97,8 @@ pub struct Endpoints {
 pub struct Otel {
     /// Whether anything is exported at all.
     pub enabled: bool,
-    /// Base URL of the collector, without a path: `http://collector:4317`.
+    /// Base URL of the collector, without a path: `http://collector:4317`. Without it, traces and
+    /// metrics go only where `endpoints` says.
     pub endpoint: String,
     /// URLs of single signals, before `endpoint`.
     pub endpoints: Endpoints,

@@ -62,6 +62,9 @@ pub struct Telemetry {
 pub fn init(settings: &Settings, registry: &Registry) -> Result<Telemetry, Error> {
     let (telemetry, dispatch) = build(settings, registry, io::stdout)?;
     dispatch.try_init()?;
+    if let Some(export) = &settings.export {
+        announce(export);
+    }
     Ok(telemetry)
 }
 
@@ -88,6 +91,19 @@ where
     Ok((telemetry, dispatch))
 }
 
+/// Says where each signal goes: without an address of its own or a base URL it goes nowhere.
+fn announce(export: &Export) {
+    let place =
+        |url: &Option<url::Url>| url.as_ref().map_or("nowhere", url::Url::as_str).to_owned();
+    tracing::info!(
+        traces = place(&export.targets.traces),
+        metrics = place(&export.targets.metrics),
+        logs = place(&export.targets.logs),
+        sample_ratio = export.sample_ratio,
+        "telemetry is exported"
+    );
+}
+
 fn exporting(
     export: &Export,
     registry: &Registry,
@@ -95,21 +111,25 @@ fn exporting(
     dropped: Dropped,
 ) -> Result<Telemetry, Error> {
     let transport = Transport::new(export, dropped)?;
-    let ratio = Sampler::TraceIdRatioBased(export.sample_ratio);
-    let sampler = Sampler::ParentBased(Box::new(ratio));
+    let traces = if export.targets.traces.is_some() {
+        let ratio = Sampler::TraceIdRatioBased(export.sample_ratio);
+        tracer_provider(Sampler::ParentBased(Box::new(ratio)), resource.clone())
+            .with_span_processor(pipeline::spans(&transport, resource))
+            .build()
+    } else {
+        tracer_provider(Sampler::AlwaysOff, resource.clone()).build()
+    };
     let logs = export.targets.logs.is_some().then(|| {
         SdkLoggerProvider::builder()
             .with_log_processor(pipeline::logs(&transport, resource))
             .with_resource(resource.clone())
             .build()
     });
-    let metrics = export.targets.metrics.is_some().then(|| {
-        let transport = transport.clone();
-        Push::start(registry, resource, transport, export.metrics_interval)
-    });
-    let traces = tracer_provider(sampler, resource.clone())
-        .with_span_processor(pipeline::spans(&transport, resource))
-        .build();
+    let metrics = export
+        .targets
+        .metrics
+        .is_some()
+        .then(|| Push::start(registry, resource, transport, export.metrics_interval));
     Ok(Telemetry {
         traces,
         logs,

@@ -46,7 +46,7 @@ pub(crate) struct Transport(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     client: Client,
-    traces: Route,
+    traces: Option<Route>,
     metrics: Option<Route>,
     logs: Option<Route>,
     dropped: Dropped,
@@ -85,7 +85,7 @@ impl Transport {
                 export.headers.clone(),
                 tls::client_config(export.ca_file.as_deref())?,
             ),
-            traces: route(&targets.traces)?,
+            traces: targets.traces.as_ref().map(route).transpose()?,
             metrics: targets.metrics.as_ref().map(route).transpose()?,
             logs: targets.logs.as_ref().map(route).transpose()?,
             dropped,
@@ -161,7 +161,7 @@ impl Transport {
 
     fn route(&self, signal: Signal) -> Option<&Route> {
         match signal {
-            Signal::Traces => Some(&self.0.traces),
+            Signal::Traces => self.0.traces.as_ref(),
             Signal::Metrics => self.0.metrics.as_ref(),
             Signal::Logs => self.0.logs.as_ref(),
         }

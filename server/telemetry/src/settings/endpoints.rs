@@ -5,48 +5,61 @@ use url::Url;
 use super::{InvalidSetting, Otel, Protocol};
 use crate::transport::Signal;
 
-/// The URL of each signal that is exported; `None` means that it is not.
+/// The URL of each signal; `None` means that it is not exported. At least one is.
 #[derive(Debug, Clone)]
 pub(crate) struct Targets {
-    pub(crate) traces: Url,
+    pub(crate) traces: Option<Url>,
     pub(crate) metrics: Option<Url>,
     pub(crate) logs: Option<Url>,
 }
 
 impl Targets {
-    /// Takes the signal's own URL verbatim, else the base URL; over HTTP a base URL gets
+    /// Takes a signal's own URL verbatim, else the base URL; over HTTP a base URL gets
     /// `/v1/{signal}`, as the OTLP exporter specification says. A base URL with a path is taken
     /// for the full address of a backend that accepts nothing but traces.
+    ///
+    /// Without a base URL, traces and metrics go only where they have an address of their own: a
+    /// backend for one signal needs one line. Logs were asked for, so they must have one.
     pub(super) fn resolve(otel: &Otel) -> Result<Self, InvalidSetting> {
-        let signal = |signal: Signal, wanted: bool| {
+        let wanted = |signal: Signal, wanted: bool| {
             if wanted {
-                resolve(otel, signal).map(Some)
+                resolve(otel, signal)
             } else {
                 Ok(None)
             }
         };
-        Ok(Self {
+        let targets = Self {
             traces: resolve(otel, Signal::Traces)?,
-            metrics: signal(Signal::Metrics, otel.export_metrics)?,
-            logs: signal(Signal::Logs, otel.export_logs)?,
-        })
+            metrics: wanted(Signal::Metrics, otel.export_metrics)?,
+            logs: wanted(Signal::Logs, otel.export_logs)?,
+        };
+        if otel.export_logs && targets.logs.is_none() {
+            return Err(InvalidSetting::new(
+                "otel.endpoint",
+                "is needed to export logs, unless `otel.endpoints.logs` is set",
+            ));
+        }
+        if targets.traces.is_none() && targets.metrics.is_none() && targets.logs.is_none() {
+            return Err(InvalidSetting::new(
+                "otel.endpoint",
+                "is needed while `otel.enabled` is true, unless `otel.endpoints` has a URL",
+            ));
+        }
+        Ok(targets)
     }
 }
 
-fn resolve(otel: &Otel, signal: Signal) -> Result<Url, InvalidSetting> {
+fn resolve(otel: &Otel, signal: Signal) -> Result<Option<Url>, InvalidSetting> {
     let (key, own) = match signal {
         Signal::Traces => ("otel.endpoints.traces", &otel.endpoints.traces),
         Signal::Metrics => ("otel.endpoints.metrics", &otel.endpoints.metrics),
         Signal::Logs => ("otel.endpoints.logs", &otel.endpoints.logs),
     };
     if !own.is_empty() {
-        return parse(key, own, otel.protocol);
+        return parse(key, own, otel.protocol).map(Some);
     }
     if otel.endpoint.is_empty() {
-        return Err(InvalidSetting::new(
-            "otel.endpoint",
-            format!("is needed (or `{key}`) to export {signal}"),
-        ));
+        return Ok(None);
     }
     let mut url = parse("otel.endpoint", &otel.endpoint, otel.protocol)?;
     let has_path = url.path() != "/";
@@ -64,7 +77,7 @@ fn resolve(otel: &Otel, signal: Signal) -> Result<Url, InvalidSetting> {
         }
         (Protocol::Http, _) => url.set_path(signal.http_path()),
     }
-    Ok(url)
+    Ok(Some(url))
 }
 
 fn parse(key: &'static str, text: &str, protocol: Protocol) -> Result<Url, InvalidSetting> {

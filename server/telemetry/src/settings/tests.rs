@@ -15,7 +15,7 @@ fn config(change: impl FnOnce(&mut Otel)) -> Config {
 fn targets(change: impl FnOnce(&mut Otel)) -> [Option<String>; 3] {
     let settings = config(change).validate().unwrap();
     let targets = settings.export.unwrap().targets;
-    [Some(targets.traces), targets.metrics, targets.logs].map(|url| url.map(Into::into))
+    [targets.traces, targets.metrics, targets.logs].map(|url| url.map(Into::into))
 }
 
 #[rstest]
@@ -50,6 +50,13 @@ fn targets(change: impl FnOnce(&mut Otel)) -> [Option<String>; 3] {
     },
     [Some("http://traces:4317/"), Some("http://metrics:4317/"), None]
 )]
+#[case::metrics_alone(
+    |otel: &mut Otel| {
+        otel.endpoint = String::new();
+        otel.endpoints.metrics = "http://metrics:4317".to_owned();
+    },
+    [None, Some("http://metrics:4317/"), None]
+)]
 fn every_signal_gets_its_address(
     #[case] change: impl FnOnce(&mut Otel),
     #[case] expected: [Option<&str>; 3],
@@ -63,7 +70,7 @@ fn every_signal_gets_its_address(
 #[case::ratio_nan(|o: &mut Otel| o.sample_ratio = f64::NAN, "otel.sample_ratio: NaN is not between 0 and 1")]
 #[case::no_address(
     |o: &mut Otel| o.endpoint.clear(),
-    "otel.endpoint: is needed (or `otel.endpoints.traces`) to export traces"
+    "otel.endpoint: is needed while `otel.enabled` is true, unless `otel.endpoints` has a URL"
 )]
 #[case::no_address_for_logs(
     |o: &mut Otel| {
@@ -72,7 +79,7 @@ fn every_signal_gets_its_address(
         o.export_logs = true;
         o.endpoints.traces = "http://traces:4317".to_owned();
     },
-    "otel.endpoint: is needed (or `otel.endpoints.logs`) to export logs"
+    "otel.endpoint: is needed to export logs, unless `otel.endpoints.logs` is set"
 )]
 #[case::no_scheme(
     |o: &mut Otel| o.endpoint = "collector:4317".to_owned(),
