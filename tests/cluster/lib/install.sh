@@ -6,7 +6,8 @@ install_charts() {
     for chart in telecom-operator-crds telecom-operator; do
         [ -f "$PROJECT/charts/$chart/Chart.yaml" ] || die "there is no chart charts/$chart in this checkout"
     done
-    helm upgrade --install telecom-operator-crds "$PROJECT/charts/telecom-operator-crds" \
+    # Tests apply the definition too: what they left of it must not stop an upgrade.
+    helm upgrade --install telecom-operator-crds "$PROJECT/charts/telecom-operator-crds" --force-conflicts \
         --namespace "$OPERATOR_NAMESPACE" --create-namespace --wait --timeout 60s
     helm upgrade --install telecom-operator "$PROJECT/charts/telecom-operator" --namespace "$OPERATOR_NAMESPACE" \
         --set image.repository="$REGISTRY/operator" --set image.tag="$PROJECT_VERSION" \
