@@ -9,7 +9,7 @@ done
 
 build_collector() {
     check_version otel-collector go.opentelemetry.io/collector/receiver/otlpreceiver "$OTEL_COLLECTOR_VERSION"
-    build_go otel-collector "-s -w" .
+    build_go otel-collector .
 }
 
 mkdir -p "$CACHE_DIR/go" "$LOG_DIR"

@@ -1,14 +1,41 @@
 #!/usr/bin/env bash
 # Breaks the local cluster in the ways that machines and people do, and shows that up.sh heals it and down.sh clears it.
-# It ends and restarts the running cluster several times: for those who change these scripts, not part of `make test`.
+# It does so in namespaces of its own (network, processes, mounts), beside whatever cluster runs on the machine.
 set -euo pipefail
+export CLUSTER_CGROUP=telecom-crash UP_ONLY=cluster
+[ "${CRASH_ISOLATED:-}" = yes ] || CLUSTER_DIR=$(mktemp -d)/.cluster
+export CLUSTER_DIR
 source "$(dirname "${BASH_SOURCE[0]}")/lib/settings.sh"
 for part in steps daemons network node kind; do
     # shellcheck source=/dev/null
     source "$CLUSTER_SOURCE/lib/$part.sh"
 done
+if [ "${CRASH_ISOLATED:-}" != yes ]; then
+    failed=0
+    CRASH_ISOLATED=yes unshare --mount --net --pid --fork --mount-proc --propagation private "$0" "$@" || failed=$?
+    # Processes and mounts end with the namespaces; cgroups and files do not.
+    remove_cgroup
+    rm -rf --one-file-system "${CLUSTER_DIR%/*}"
+    exit "$failed"
+fi
 REPORT=$(mktemp -d)
-export UP_ONLY=cluster
+
+# A machine that looks fresh: no network but the loopback, and folders where kubelet and containerd have never been.
+fresh_machine() {
+    local dir
+    ip link set lo up
+    mkdir "$REPORT/cgroup" "$REPORT/layers"
+    mount --rbind /sys/fs/cgroup "$REPORT/cgroup"
+    mount -t sysfs sysfs /sys
+    mount --rbind "$REPORT/cgroup" /sys/fs/cgroup
+    mount -t tmpfs tmpfs /run
+    mount -t tmpfs tmpfs "$REPORT/layers"
+    for dir in /var/lib /var/log; do
+        mkdir -p "$REPORT/layers$dir/upper" "$REPORT/layers$dir/work"
+        mount -t overlay overlay -o "lowerdir=$dir,upperdir=$REPORT/layers$dir/upper,workdir=$REPORT/layers$dir/work" "$dir"
+    done
+    rm -rf "${OUTSIDE_DIRS[@]}"
+}
 
 # run NAME COMMAND...: keeps the output apart, shows it when the command fails.
 run() {
@@ -31,7 +58,7 @@ machine() {
     find /sys/fs/cgroup -maxdepth 2 -type d
     for name in "${SYSCTLS[@]}"; do echo "$name $(cat "/proc/sys/$name")"; done
     for dir in "${OUTSIDE_DIRS[@]}" /etc/kubernetes /usr/libexec/kubernetes /var/log/pods /run/netns /opt/cni; do [ ! -e "$dir" ] || find "$dir"; done
-    pgrep -a 'etcd|kube|containerd|storage-prov' || true
+    ps -e -o comm= | grep -E 'etcd|kube|containerd|storage' || true
 }
 
 down_leaves_nothing() {
@@ -50,7 +77,7 @@ kill_daemons() {
     done
 }
 
-run first-down "$CLUSTER_SOURCE/down.sh"
+fresh_machine
 machine >"$REPORT/before"
 
 for pause in 0.5 2 4 7 12; do
@@ -88,9 +115,9 @@ kill "$stranger" || die "down ended a process that is not the cluster's"
 passed "down after everything was killed, with a stale pid file, a lost one and a mount of somebody's"
 
 run up-for-the-second "$CLUSTER_SOURCE/up.sh"
-if CLUSTER_DIR=$REPORT/.cluster "$CLUSTER_SOURCE/up.sh" >"$REPORT/second" 2>&1; then die "a second cluster started beside the first"; fi
+if CLUSTER_DIR=$REPORT/second-cluster "$CLUSTER_SOURCE/up.sh" >"$REPORT/second" 2>&1; then die "a second cluster started beside the first"; fi
 grep -q 'another checkout runs on this machine' "$REPORT/second" || die "the second cluster was refused without a reason: $(cat "$REPORT/second")"
 run second-harmless kubectl -n kube-system rollout status deployment/coredns --timeout=30s
 passed "a second checkout is refused, the first goes on"
-rm -rf "$REPORT"
-say "all passed; the cluster runs (UP_ONLY=cluster)"
+down_leaves_nothing last-down
+say "all passed in $SECONDS s"

@@ -11,11 +11,10 @@ NAMESPACE=monitoring
 STACK_IMAGES=(prometheus-operator prometheus-config-reloader prometheus)
 
 build_stack() {
-    local version=github.com/prometheus/common/version.Version
     check_version prometheus-operator github.com/prometheus-operator/prometheus-operator "$PROMETHEUS_OPERATOR_VERSION"
     check_version prometheus github.com/prometheus/prometheus "$PROMETHEUS_MODULE_VERSION"
-    build_go prometheus-operator "-s -w -X $version=$PROMETHEUS_OPERATOR_VERSION" tool
-    build_go prometheus "-s -w -X $version=$PROMETHEUS_VERSION" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool
+    build_go prometheus-operator tool
+    build_go prometheus github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool
 }
 
 # The definitions come with the operator's own module, so that the two always agree.

@@ -172,7 +172,7 @@ kill_pods() {
         while read -r root; do
             [ -d "$root/$CGROUP" ] || continue
             find "$root/$CGROUP" -name cgroup.procs -exec cat {} + 2>/dev/null
-        done < <(cgroup_roots) | sort -u >"$RUN_DIR/pod-pids"
+        done < <(cgroup_roots) | sed '/^0$/d' | sort -u >"$RUN_DIR/pod-pids"
         [ -s "$RUN_DIR/pod-pids" ] || return 0
         echo "round $round: ending $(wc -l <"$RUN_DIR/pod-pids") processes of Pods"
         xargs -r kill -KILL <"$RUN_DIR/pod-pids" 2>/dev/null || true

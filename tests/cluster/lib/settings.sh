@@ -27,7 +27,7 @@ API_SERVICE_IP=198.18.128.1
 DNS_SERVICE_IP=198.18.128.10
 CLUSTER_DOMAIN=cluster.local
 NFT_TABLE=telecom-local
-CGROUP=telecom-local
+CGROUP=${CLUSTER_CGROUP:-telecom-local}
 
 # Ten thousand above Kubernetes' usual ports, so that another Kubernetes on the machine is not in the way.
 API_PORT=16443
