@@ -5,6 +5,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../cluster/lib/settings.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/oci.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/postgres.sh"
+# shellcheck source=../cluster/lib/tools.sh
 source "$CLUSTER_SOURCE/lib/tools.sh"
 here=$PROJECT/tests/images
 # Where cargo builds; its own place outside the checkout, unless the caller has one.
