@@ -26,3 +26,51 @@ impl TelecomClusterSpec {
             .unwrap_or_else(|| self.min_replicas() >= 2)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::TelecomClusterSpec;
+
+    fn spec(manifest: &str) -> TelecomClusterSpec {
+        serde_yaml::from_str(manifest).unwrap()
+    }
+
+    #[test]
+    fn the_embedded_database_is_used_unless_an_external_one_is_set() {
+        for (manifest, size) in [
+            ("{}", Some("1Gi")),
+            ("{database: {embedded: {}}}", Some("1Gi")),
+            (
+                "{database: {embedded: {storage: {size: 8Gi}}}}",
+                Some("8Gi"),
+            ),
+            ("{database: {urlSecretRef: {name: db, key: uri}}}", None),
+        ] {
+            let embedded = spec(manifest).embedded_database();
+            let found = embedded.map(|embedded| embedded.storage.size.0);
+            assert_eq!(found.as_deref(), size, "{manifest}");
+        }
+    }
+
+    #[test]
+    fn a_disruption_budget_is_wanted_from_two_replicas_on_or_as_told() {
+        for (manifest, wanted) in [
+            ("{}", false),
+            ("{replicas: 2}", true),
+            ("{replicas: 0}", false),
+            ("{replicas: 5, autoscaling: {maxReplicas: 9}}", false),
+            ("{autoscaling: {minReplicas: 2, maxReplicas: 9}}", true),
+            (
+                "{replicas: 2, podDisruptionBudget: {enabled: false}}",
+                false,
+            ),
+            ("{podDisruptionBudget: {enabled: true}}", true),
+        ] {
+            assert_eq!(
+                spec(manifest).wants_pod_disruption_budget(),
+                wanted,
+                "{manifest}"
+            );
+        }
+    }
+}

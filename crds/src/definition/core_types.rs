@@ -206,3 +206,21 @@ fn first_sentence(text: &str) -> String {
     let sentence = line.get(..end.unwrap_or(line.len())).unwrap_or(&line);
     format!("{}.", sentence.trim_end_matches('.'))
 }
+
+/// The ends of the paths in all tables, for the test that none has gone stale.
+#[cfg(test)]
+pub fn entries() -> Vec<String> {
+    let left_out = LEFT_OUT.iter().map(|(end, name)| format!("{end}.{name}"));
+    let ranges = RANGES.iter().map(|(end, _, _)| *end);
+    let words = WORDS.iter().map(|(end, _)| *end);
+    let keyed = KEYED_LISTS.iter().map(|(end, _)| *end);
+    let patterns = PATTERNS.iter().map(|(end, _)| *end);
+    let plain = ROOTS
+        .iter()
+        .copied()
+        .chain(ranges)
+        .chain(words)
+        .chain(keyed)
+        .chain(patterns);
+    plain.map(str::to_owned).chain(left_out).collect()
+}
