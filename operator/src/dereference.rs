@@ -14,7 +14,7 @@ use telecom_crds::TelecomCluster;
 use crate::kinds::Kind;
 use crate::migration::{JobState, job_state};
 use crate::names::{self, Component};
-use crate::references::{Facts, Live, LiveClaim, LiveDeployment, SecretFact, references};
+use crate::references::{Live, LiveClaim, LiveDeployment, SecretFact, SecretKey, references};
 use crate::secrets::{SecretState, Secrets};
 use crate::stores::{ClusterKey, Shelf};
 
@@ -108,7 +108,7 @@ pub async fn dereference(
     key: &ClusterKey,
     cluster: &TelecomCluster,
     shelf: Shelf,
-) -> Result<(World, BTreeMap<crate::references::SecretKey, SecretFact>), ReadError> {
+) -> Result<(World, BTreeMap<SecretKey, SecretFact>), ReadError> {
     let mut world = World::read(&key.name, shelf)?;
     let mut facts = BTreeMap::new();
     let mut wanted = BTreeSet::new();

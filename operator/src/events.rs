@@ -1,8 +1,9 @@
 //! Events on a TelecomCluster: one for each edge of a condition that has been written to its status.
 
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use kube::{Client, Resource};
-use telecom_crds::{ConditionType, Reason, TelecomCluster};
+use telecom_crds::{ConditionType, Reason};
 
 use crate::names::FIELD_MANAGER;
 use crate::status::Finding;
@@ -114,7 +115,7 @@ impl Events {
     }
 
     /// Publishes one edge. A lost event is no reason to try the whole reconcile again.
-    pub async fn publish(&self, cluster: &TelecomCluster, finding: &Finding, type_: EventType) {
+    pub async fn publish(&self, regarding: &ObjectReference, finding: &Finding, type_: EventType) {
         let event = Event {
             type_,
             reason: finding.reason.as_str().to_owned(),
@@ -122,7 +123,7 @@ impl Events {
             action: finding.kind.as_str().to_owned(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, &cluster.object_ref(&())).await {
+        if let Err(error) = self.recorder.publish(&event, regarding).await {
             tracing::warn!(%error, reason = %finding.reason, "an event could not be published");
         }
     }

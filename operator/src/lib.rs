@@ -5,7 +5,9 @@
 //! Everything a reconcile reads comes from watches ([`stores`], [`secrets`]); only the leader ([`leader`]) writes.
 
 pub mod apply;
+pub mod backoff;
 pub mod build;
+pub mod controller;
 pub mod dereference;
 pub mod discovery;
 pub mod events;
@@ -16,11 +18,14 @@ pub mod metrics;
 pub mod migration;
 pub mod names;
 pub mod podreason;
+pub mod reconcile;
 pub mod references;
+pub mod run;
 pub mod secrets;
 pub mod status;
 pub mod stores;
 pub mod validate;
+pub mod watches;
 
 #[cfg(test)]
 mod fixture;

@@ -203,17 +203,21 @@ impl LastWords {
     }
 }
 
-/// The last words of the newest Pod of a Job.
-pub fn last_words(pods: &[Pod], job: &str) -> Option<LastWords> {
+/// The Pods of one Job among those of all migrations.
+pub fn pods_of(pods: &[Pod], job: &str) -> Vec<Pod> {
     let of_job = |pod: &&Pod| {
         let owners = pod.metadata.owner_references.as_ref();
         owners.is_some_and(|owners| owners.iter().any(|owner| owner.kind == "Job" && owner.name == job))
     };
-    let newest = pods
-        .iter()
-        .filter(of_job)
+    pods.iter().filter(of_job).cloned().collect()
+}
+
+/// The last words of the newest Pod of a Job.
+pub fn last_words(pods: &[Pod], job: &str) -> Option<LastWords> {
+    let newest = pods_of(pods, job)
+        .into_iter()
         .max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
-    let containers = newest.status.as_ref()?.container_statuses.as_ref()?;
+    let containers = newest.status?.container_statuses?;
     containers
         .iter()
         .filter_map(|container| container.state.as_ref()?.terminated.as_ref())

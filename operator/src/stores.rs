@@ -128,7 +128,8 @@ impl Stores {
             return changes;
         }
         let before = objects.insert(key, Arc::new(object.clone()));
-        if before.is_none_or(|before| differs(&before, &object)) {
+        // The same version again is the watch showing what we wrote ourselves: now is the time to go on.
+        if before.is_none_or(|before| same_version(&before, &object) || differs(&before, &object)) {
             changes.touched.insert(cluster);
         }
         changes
@@ -242,6 +243,11 @@ fn older(seen: &DynamicObject, kept: &DynamicObject) -> bool {
     let version = seen.metadata.resource_version.as_deref();
     let ours = kept.metadata.resource_version.as_deref();
     version != ours && seen.uid() == kept.uid() && ours.is_some_and(|ours| not_newer(version, ours))
+}
+
+fn same_version(before: &DynamicObject, after: &DynamicObject) -> bool {
+    let version = &after.metadata.resource_version;
+    version.is_some() && *version == before.metadata.resource_version
 }
 
 /// Whether two looks at an object differ in anything but its resourceVersion.

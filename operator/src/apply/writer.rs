@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::api::{
-    Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
+    Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
 };
 use kube::{Client, ResourceExt};
 use serde_json::Value;
@@ -18,6 +18,9 @@ use crate::names::FIELD_MANAGER;
 /// How long after the leader's own deadline a request that was sent in time may still be under way;
 /// nobody else can lead before that.
 const AFTERMATH: Duration = Duration::from_secs(4);
+
+/// The field manager of conditions on manifests that cannot be read.
+const UNPARSABLE_MANAGER: &str = "telecom-operator-unparsable";
 
 /// A write that did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +154,18 @@ impl Writer {
         let patch = Patch::Apply(object);
         let sent = api.patch_status(name, &params, &patch);
         self.guard("apply the status of", "TelecomCluster", name, sent).await
+    }
+
+    /// Applies conditions of a cluster that cannot be read, beside the ones that are there: by a manager
+    /// of its own, since the usual one would let go of everything that it leaves out.
+    pub async fn unparsable_status(&self, namespace: &str, name: &str, object: &Value) -> Result<(), WriteError> {
+        let resource = ApiResource::erase::<TelecomCluster>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let params = PatchParams::apply(UNPARSABLE_MANAGER).force();
+        let patch = Patch::Apply(object);
+        let sent = api.patch_status(name, &params, &patch);
+        self.guard("apply the status of", "TelecomCluster", name, sent).await?;
+        Ok(())
     }
 
     fn api(&self, namespace: &str, kind: Kind) -> Api<DynamicObject> {

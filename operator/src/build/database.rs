@@ -272,3 +272,18 @@ fn volumes(cluster: &Validated) -> Vec<Volume> {
         empty("shared-memory", Some("Memory")),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    //! The scripts reach the shell as they are written.
+
+    use super::*;
+
+    #[test]
+    fn the_kubelet_expands_nothing_in_the_scripts() {
+        // In a command it turns `$(NAME)` into a variable's value and `$$` into `$`.
+        for script in [START, ACCOUNT, READY] {
+            assert!(!script.contains("$$") && !script.contains("$("), "{script}");
+        }
+    }
+}

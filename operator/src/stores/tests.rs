@@ -123,6 +123,8 @@ fn what_we_wrote_is_not_undone_by_an_older_look() {
     assert_eq!(changes, Changes::default());
     let kept = |stores: &Stores| stores.shelf(&demo)[&(Kind::ConfigMap, "x".to_owned())].data["data"]["key"].clone();
     assert_eq!(kept(&stores), "ours");
+    let shown = feed.take(watcher::Event::Apply(object("a", "demo", "x", "7", "ours")));
+    assert!(shown.touched.contains(&demo), "the watch has caught up with us");
     feed.take(watcher::Event::Apply(object("a", "demo", "x", "8", "later")));
     assert_eq!(kept(&stores), "later");
 }

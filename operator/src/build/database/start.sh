@@ -16,10 +16,11 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     --auth-local=peer --auth-host=scram-sha-256
   echo "host all all all scram-sha-256" >>"$new/pg_hba.conf"
   read -r password <"$PASSWORD_FILE" || [ -n "$password" ]
+  quote="\$secret\$"
   # One statement a line is how the single-user server reads. A statement that fails must not show
   # the password in the log.
   postgres --single -D "$new" -c exit_on_error=true -c log_min_error_statement=panic postgres >/dev/null <<SQL
-CREATE ROLE "$ROLE" LOGIN PASSWORD \$secret\$$password\$secret\$
+CREATE ROLE "$ROLE" LOGIN PASSWORD $quote$password$quote
 CREATE DATABASE "$ROLE" OWNER "$ROLE"
 SQL
   mv "$new" "$PGDATA"

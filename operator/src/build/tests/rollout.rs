@@ -1,0 +1,275 @@
+//! What moves the Pod template, what leaves it alone, and who holds the number of replicas.
+
+use super::*;
+
+/// The world after a plan was carried out.
+fn carried_out(cluster: &TelecomCluster, facts: &Facts) -> Facts {
+    let mut facts = migrated(cluster, facts);
+    let plan = plan(cluster, &facts);
+    let deployment = deployment(&plan).unwrap();
+    let annotations = &deployment["metadata"]["annotations"];
+    facts.live.deployment = Some(LiveDeployment {
+        annotations: serde_json::from_value(annotations.clone()).unwrap(),
+        replicas: Some(3),
+        template: serde_json::from_value(deployment["spec"]["template"].clone()).unwrap(),
+    });
+    facts.live.migrations_succeeded.clear();
+    facts
+}
+
+fn template(plan: &Plan) -> Value {
+    deployment(plan).unwrap()["spec"]["template"].clone()
+}
+
+#[test]
+fn the_first_rollout_waits_for_the_migration() {
+    let first = plan(&demo("{}"), &Facts::default());
+    // No volume yet: nothing to migrate.
+    assert_eq!(first.migration.hash, None);
+    assert!(first.migration.job.is_none());
+    assert_eq!(deployment(&first), None);
+    assert!(!first.held_back);
+
+    let second = plan(&demo("{}"), &embedded());
+    assert!(second.migration.pending);
+    assert!(second.migration.job.is_some());
+    assert_eq!(deployment(&second), None);
+
+    let third = plan(&demo("{}"), &migrated(&demo("{}"), &embedded()));
+    assert!(!third.migration.pending);
+    let annotations = &deployment(&third).unwrap()["metadata"]["annotations"];
+    assert_eq!(
+        annotations["telecom.dev/migrated"].as_str(),
+        third.migration.hash.as_deref()
+    );
+}
+
+#[test]
+fn a_migration_that_has_not_succeeded_keeps_the_template_whole() {
+    let facts = carried_out(&demo("{}"), &embedded());
+    let before = plan(&demo("{}"), &facts);
+    let next = demo("{image: 'other:2', replicas: 5, podLabels: {team: core}}");
+    let held = plan(&next, &facts);
+    assert!(held.held_back);
+    assert_eq!(template(&held), template(&before));
+    let object = deployment(&held).unwrap();
+    // The rest of the manifest goes on.
+    assert_eq!(object["spec"]["replicas"], 5);
+    let annotations = &object["metadata"]["annotations"];
+    assert_eq!(
+        annotations["telecom.dev/migrated"],
+        json!(before.migration.hash)
+    );
+    assert_eq!(
+        annotations["telecom.dev/pinned-image"],
+        "docker.io/telecom-operator/server:0.1.0"
+    );
+
+    let mut facts = facts;
+    facts.live.migrations_succeeded = held.migration.hash.into_iter().collect();
+    let moved = plan(&next, &facts);
+    assert_eq!(
+        template(&moved)["spec"]["containers"][0]["image"],
+        "other:2"
+    );
+    assert_eq!(
+        deployment(&moved).unwrap()["metadata"]["annotations"].get("telecom.dev/pinned-image"),
+        None
+    );
+}
+
+#[test]
+fn a_migration_is_remembered_after_its_job_is_gone() {
+    let facts = carried_out(&demo("{}"), &embedded());
+    assert!(!plan(&demo("{}"), &facts).migration.pending);
+    // The same image on another, empty database is another migration.
+    let mut other = facts.clone();
+    other.live.database_claim.as_mut().unwrap().uid = "another".to_owned();
+    assert!(plan(&demo("{}"), &other).migration.pending);
+}
+
+#[test]
+fn what_rolls_the_pods_and_what_does_not() {
+    let cluster = full();
+    let facts = carried_out(&cluster, &full_facts());
+    let before = template(&plan(&cluster, &facts));
+    let with = |name, key, value: &str| {
+        let mut facts = facts.clone();
+        facts.secrets.extend(secrets(&[(name, key, value)]).secrets);
+        template(&plan(&cluster, &facts)) != before
+    };
+    let pem = "-----BEGIN CERTIFICATE-----\nother\n-----END CERTIFICATE-----\n";
+    let cases = [
+        (
+            "database password",
+            with(
+                "pg-app",
+                "uri",
+                "postgresql://app:two@pooler.example.com:6432/app",
+            ),
+            true,
+        ),
+        (
+            "read replica",
+            with(
+                "pg-read",
+                "uri",
+                "postgresql://app:two@replica.example.com/app",
+            ),
+            true,
+        ),
+        (
+            "metrics token",
+            with("scrape", "token", "another-token"),
+            true,
+        ),
+        ("telemetry headers", with("otel", "headers", "a=b"), true),
+        (
+            "admin token",
+            with("demo-admin-token", "token", "another-token-of-the-operator"),
+            true,
+        ),
+        ("database authority", with("pg-ca", "ca.crt", pem), false),
+        ("collector's authority", with("otel", "ca.crt", pem), false),
+        ("a Secret of somebody else", with("other", "x", "y"), false),
+    ];
+    for (what, rolls, expected) in cases {
+        assert_eq!(rolls, expected, "{what}");
+    }
+}
+
+#[test]
+fn an_operator_upgrade_changes_nothing_of_a_manual_cluster() {
+    let cluster = demo("upgradePolicy: Manual");
+    let facts = carried_out(&cluster, &embedded());
+    let mut operator = operator();
+    operator.server_image = "docker.io/telecom-operator/server:0.2.0".to_owned();
+    operator.postgres_image = "docker.io/telecom-operator/postgres:16".to_owned();
+    let mut facts = facts;
+    facts.live.pinned_database_image = Some("docker.io/telecom-operator/postgres:15".to_owned());
+    let before = plan(&cluster, &facts);
+    let validated = validate(&cluster, &facts, &operator).unwrap();
+    let after = build(&validated, &facts, &generated()).unwrap();
+    assert_eq!(objects(&before), objects(&after));
+}
+
+#[test]
+fn other_random_values_change_nothing_that_exists() {
+    let cluster = demo("{}");
+    let mut facts = carried_out(&cluster, &embedded());
+    facts
+        .secrets
+        .extend(secrets(&[("demo-admin-token", "token", "the-token-that-is-there")]).secrets);
+    let before = plan(&cluster, &facts);
+    let other = Generated {
+        admin_token: "another".to_owned(),
+        database_password: "another".to_owned(),
+    };
+    let validated = validate(&cluster, &facts, &operator()).unwrap();
+    let after = build(&validated, &facts, &other).unwrap();
+    assert_eq!(template(&before), template(&after));
+    for (before, after) in objects(&before).into_iter().zip(objects(&after)) {
+        assert_eq!(
+            (&before.apply, &before.merge, &before.hash),
+            (&after.apply, &after.merge, &after.hash)
+        );
+    }
+}
+
+#[test]
+fn the_hash_of_a_secret_is_known_before_it_exists() {
+    let cluster = demo("{}");
+    let mut facts = migrated(&cluster, &embedded());
+    let before = plan(&cluster, &facts);
+    let token = generated().admin_token;
+    facts
+        .secrets
+        .extend(secrets(&[("demo-admin-token", "token", &token)]).secrets);
+    assert_eq!(template(&before), template(&plan(&cluster, &facts)));
+}
+
+#[test]
+fn a_new_token_is_made_on_request_once_and_when_it_is_lost() {
+    let mut cluster = demo("{}");
+    let secret = |facts: &Facts, cluster: &TelecomCluster| {
+        find(&plan(cluster, facts), Kind::Secret, "demo-admin-token")
+            .unwrap()
+            .clone()
+    };
+    let mut facts = embedded();
+    facts
+        .secrets
+        .extend(secrets(&[("demo-admin-token", "token", "the-token-that-is-there")]).secrets);
+    assert_eq!(secret(&facts, &cluster).merge, None);
+
+    let ask = ("telecom.dev/rotate-keys".to_owned(), "2".to_owned());
+    cluster.metadata.annotations = Some([ask].into());
+    let merge = secret(&facts, &cluster).merge.unwrap();
+    assert_eq!(
+        merge["metadata"]["annotations"]["telecom.dev/rotate-keys"],
+        "2"
+    );
+    assert!(merge["data"]["token"].is_string());
+
+    facts.live.admin_token_rotation = Some("2".to_owned());
+    assert_eq!(secret(&facts, &cluster).merge, None);
+
+    facts
+        .secrets
+        .extend(secrets(&[("demo-admin-token", "token", "")]).secrets);
+    assert!(secret(&facts, &cluster).merge.is_some());
+}
+
+#[test]
+fn the_replicas_are_handed_over_once() {
+    let auto = demo("autoscaling: {maxReplicas: 9}");
+    let mut facts = carried_out(&demo("replicas: 3"), &embedded());
+    let handed = plan(&auto, &facts).hand_over.unwrap();
+    assert_eq!(handed.apply["spec"], json!({"replicas": 3}));
+    assert_eq!(
+        deployment(&plan(&auto, &facts)).unwrap()["spec"].get("replicas"),
+        None
+    );
+
+    let annotations = deployment(&plan(&auto, &facts)).unwrap()["metadata"]["annotations"].clone();
+    facts.live.deployment.as_mut().unwrap().annotations =
+        serde_json::from_value(annotations).unwrap();
+    assert_eq!(plan(&auto, &facts).hand_over, None);
+
+    let back = plan(&demo("replicas: 2"), &facts);
+    assert_eq!(
+        back.absent[0],
+        (Kind::HorizontalPodAutoscaler, "demo-server".to_owned())
+    );
+    assert_eq!(deployment(&back).unwrap()["spec"]["replicas"], 2);
+}
+
+#[test]
+fn an_unused_embedded_database_keeps_its_volume() {
+    let mut facts = full_facts();
+    assert!(!plan(&full(), &facts).database_kept);
+    facts.live.database_claim = Some(claim("1Gi", None));
+    let plan = plan(&full(), &facts);
+    assert!(plan.database_kept);
+    assert!(plan.database.is_empty());
+    assert!(
+        !plan
+            .absent
+            .iter()
+            .any(|(kind, _)| matches!(kind, Kind::PersistentVolumeClaim | Kind::Secret))
+    );
+}
+
+#[test]
+fn a_change_of_the_configuration_is_another_config_map() {
+    let one = plan(&demo("{}"), &embedded());
+    let other = plan(&demo("logging: {level: debug}"), &embedded());
+    assert_ne!(one.config_map, other.config_map);
+    assert_eq!(
+        one.config_map,
+        plan(&demo("replicas: 4"), &embedded()).config_map
+    );
+    // It may be what a failed migration waits for.
+    assert_ne!(one.migration.attempt, other.migration.attempt);
+    assert_eq!(one.migration.hash, other.migration.hash);
+}

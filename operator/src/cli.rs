@@ -1,0 +1,211 @@
+//! The command line and its environment variables.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use telecom_operator::leader::LeaseIdentity;
+use telecom_operator::run::Options;
+use telecom_telemetry::{Config, InvalidSetting, LogFormat, Protocol, Service, Settings};
+
+/// Runs telecom backends on Kubernetes: one `TelecomCluster` manifest each.
+#[derive(Debug, Parser)]
+#[command(name = "telecom-operator", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch manifests and bring about what they ask for.
+    Run(Box<Run>),
+}
+
+/// Flags of `run`. Each may be given by environment instead.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Namespaces to watch, separated by commas. Empty: all. Set: Roles in these namespaces are enough.
+    #[arg(long, env = "TELECOM_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+    /// Label selector of the manifests to act on. Empty: every manifest.
+    #[arg(long, env = "TELECOM_OPERATOR_WATCH_SELECTOR", default_value = "")]
+    pub watch_selector: String,
+    /// Namespace of the Lease. Unset: the operator's own.
+    #[arg(long, env = "TELECOM_OPERATOR_LEADER_ELECTION_NAMESPACE")]
+    pub leader_election_namespace: Option<String>,
+    /// Name of the Lease. Operators that share manifests must share it.
+    #[arg(long, env = "TELECOM_OPERATOR_LEASE_NAME", default_value = "telecom-operator")]
+    pub lease_name: String,
+    /// Server image that a manifest without `spec.image` gets.
+    #[arg(
+        long, env = "TELECOM_OPERATOR_SERVER_IMAGE",
+        default_value = concat!("docker.io/telecom-operator/server:", env!("CARGO_PKG_VERSION")),
+    )]
+    pub server_image: String,
+    /// Image of the embedded PostgreSQL.
+    #[arg(long, env = "TELECOM_OPERATOR_POSTGRES_IMAGE", default_value = "docker.io/library/postgres:17")]
+    pub postgres_image: String,
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, env = "TELECOM_OPERATOR_LISTEN", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+    /// How many clusters are reconciled at once.
+    #[arg(long, env = "TELECOM_OPERATOR_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub concurrency: u16,
+    /// Let the apiserver stream initial lists, which needs less memory on both sides.
+    #[arg(long, env = "TELECOM_OPERATOR_STREAMING_LISTS")]
+    pub streaming_lists: bool,
+    /// Seconds between two looks for the kind ServiceMonitor.
+    #[arg(long, env = "TELECOM_OPERATOR_DISCOVERY_INTERVAL", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub discovery_interval: u64,
+    /// A level, or a level per target: `info`, `info,kube=debug`.
+    #[arg(long, env = "TELECOM_OPERATOR_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// Form of the log.
+    #[arg(long, env = "TELECOM_OPERATOR_LOG_FORMAT", value_enum, default_value_t = Format::Json)]
+    pub log_format: Format,
+    /// Base URL of an OTLP collector for the operator's own traces and metrics. Empty: none.
+    #[arg(long, env = "TELECOM_OPERATOR_OTLP_ENDPOINT", default_value = "")]
+    pub otlp_endpoint: String,
+    /// Wire format of OTLP.
+    #[arg(long, env = "TELECOM_OPERATOR_OTLP_PROTOCOL", value_enum, default_value_t = Wire::Grpc)]
+    pub otlp_protocol: Wire,
+    /// Share of the traces that is recorded, 0 to 1.
+    #[arg(long, env = "TELECOM_OPERATOR_OTLP_SAMPLE_RATIO", default_value_t = 0.1)]
+    pub otlp_sample_ratio: f64,
+    /// Name of this Pod: our name on the Lease. Unset: made up for this process.
+    #[arg(long, env = "POD_NAME", hide = true)]
+    pub pod_name: Option<String>,
+    /// Namespace of this Pod. Unset: we run outside the cluster.
+    #[arg(long, env = "POD_NAMESPACE", hide = true)]
+    pub pod_namespace: Option<String>,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// For a person at a terminal.
+    Text,
+}
+
+/// Wire format of OTLP.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Wire {
+    /// OTLP/gRPC.
+    Grpc,
+    /// OTLP/HTTP with protobuf bodies.
+    Http,
+}
+
+impl Run {
+    /// Our name on the Lease: a restarted container of the same Pod takes up its own again.
+    fn identity(&self) -> String {
+        let pod = self.pod_name.clone().filter(|name| !name.is_empty());
+        pod.unwrap_or_else(|| format!("telecom-operator-{}", uuid::Uuid::new_v4()))
+    }
+
+    /// The settings of logs, traces and metrics.
+    pub fn telemetry(&self, identity: &str) -> Result<Settings, InvalidSetting> {
+        let mut service = Service::new("telecom-operator", env!("CARGO_PKG_VERSION"));
+        identity.clone_into(&mut service.instance);
+        "telecom_operator".clone_into(&mut service.metric_prefix);
+        let mut config = Config::for_service(service);
+        config.logging.level.clone_from(&self.log_level);
+        config.logging.format = match self.log_format {
+            Format::Json => LogFormat::Json,
+            Format::Text => LogFormat::Text,
+        };
+        config.otel.enabled = !self.otlp_endpoint.is_empty();
+        config.otel.endpoint.clone_from(&self.otlp_endpoint);
+        config.otel.protocol = match self.otlp_protocol {
+            Wire::Grpc => Protocol::Grpc,
+            Wire::Http => Protocol::Http,
+        };
+        config.otel.sample_ratio = self.otlp_sample_ratio;
+        config.validate()
+    }
+
+    /// What the operator runs with; `fallback` is the namespace of the kubeconfig.
+    pub fn options(&self, fallback: &str) -> Options {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let own_namespace = given(&self.pod_namespace);
+        let namespace = given(&self.leader_election_namespace)
+            .or_else(|| own_namespace.clone())
+            .unwrap_or_else(|| fallback.to_owned());
+        let mut namespaces: Vec<String> = self
+            .watch_namespaces
+            .iter()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
+        namespaces.sort();
+        namespaces.dedup();
+        Options {
+            namespaces,
+            selector: Some(self.watch_selector.clone()).filter(|selector| !selector.is_empty()),
+            lease: LeaseIdentity {
+                namespace,
+                name: self.lease_name.clone(),
+                identity: self.identity(),
+            },
+            server_image: self.server_image.clone(),
+            postgres_image: self.postgres_image.clone(),
+            own_namespace,
+            concurrency: self.concurrency,
+            streaming_lists: self.streaming_lists,
+            discovery_interval: Duration::from_secs(self.discovery_interval),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What flags turn into.
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Run {
+        let all = ["telecom-operator", "run"].iter().chain(arguments);
+        let Command::Run(run) = Cli::try_parse_from(all).unwrap().command;
+        *run
+    }
+
+    #[test]
+    fn defaults_watch_everything_and_export_nothing() {
+        let run = parse(&[]);
+        let options = run.options("fallback");
+        assert!(options.namespaces.is_empty() && options.selector.is_none());
+        assert!(options.server_image.ends_with(env!("CARGO_PKG_VERSION")));
+        assert!(options.lease.identity.starts_with("telecom-operator-"), "{:?}", options.lease);
+        assert!(run.telemetry("me").is_ok());
+    }
+
+    #[test]
+    fn namespaces_are_a_set_and_an_empty_flag_is_none() {
+        assert_eq!(parse(&["--watch-namespaces", "b, a,b"]).options("").namespaces, ["a", "b"]);
+        assert!(parse(&["--watch-namespaces", ""]).options("").namespaces.is_empty());
+    }
+
+    #[test]
+    fn the_lease_lies_where_it_is_told_and_else_where_we_are() {
+        let namespace = |arguments: &[&str]| parse(arguments).options("kubeconfig").lease.namespace;
+        assert_eq!(namespace(&["--pod-namespace", "own", "--leader-election-namespace", "told"]), "told");
+        assert_eq!(namespace(&["--pod-namespace", "own"]), "own");
+    }
+
+    #[test]
+    fn bad_values_are_refused_by_name() {
+        let refused = |arguments: &[&str]| {
+            let all = ["telecom-operator", "run"].iter().chain(arguments);
+            Cli::try_parse_from(all).unwrap_err().to_string()
+        };
+        assert!(refused(&["--concurrency", "0"]).contains("--concurrency"));
+        assert!(refused(&["--listen", "here"]).contains("--listen"));
+        let error = parse(&["--otlp-sample-ratio", "2"]).telemetry("me").unwrap_err();
+        assert!(error.to_string().contains("sample_ratio"), "{error}");
+    }
+}

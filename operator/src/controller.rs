@@ -1,0 +1,99 @@
+//! The work queue: which cluster is reconciled when, how many at once, and what follows a failure.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::{FutureExt, StreamExt};
+use kube::runtime::applier;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::Semaphore;
+
+use crate::apply::WriteError;
+use crate::backoff::Backoff;
+use crate::leader::Leadership;
+use crate::metrics::Outcome;
+use crate::reconcile::{self, Context, Error};
+use crate::stores::ClusterKey;
+use crate::watches::{Manifest, key_of};
+
+/// Everything is looked at again within this share of its time, so that not all are at once.
+const SPREAD: f64 = 0.2;
+
+/// What the reconcilers of all scopes share.
+pub struct Shared {
+    /// What each reconcile works with.
+    pub context: Context,
+    /// Who may write.
+    pub leadership: Leadership,
+    /// How many reconciles run at once, over all scopes.
+    pub places: Semaphore,
+    /// Failures in a row.
+    pub backoff: Backoff,
+}
+
+/// Runs the reconciles of one scope until its queue is closed and the last one has ended.
+pub async fn run(shared: Arc<Shared>, concurrency: u16, manifests: Store<Manifest>, queue: UnboundedReceiver<ObjectRef<Manifest>>) {
+    let queue = queue.map(Ok::<_, Infallible>);
+    let config = Config::default().concurrency(concurrency);
+    let reconciler = |manifest: Arc<Manifest>, shared: Arc<Shared>| one(manifest, shared).boxed();
+    applier(reconciler, error_policy, shared, manifests, queue, config)
+        // Failures are logged where they happen; an object that is gone is none.
+        .for_each(|_| std::future::ready(()))
+        .await;
+}
+
+async fn one(manifest: Arc<Manifest>, shared: Arc<Shared>) -> Result<Action, Error> {
+    if !shared.leadership.holds() {
+        // Whoever becomes leader looks at everything anyway.
+        return Ok(Action::await_change());
+    }
+    let Ok(_place) = shared.places.acquire().await else {
+        return Ok(Action::await_change());
+    };
+    let started = Instant::now();
+    let reconciled = tokio::select! {
+        reconciled = look(&manifest, &shared.context) => reconciled,
+        () = shared.leadership.lost() => return Ok(Action::await_change()),
+    };
+    if matches!(reconciled, Err(Error::Write(WriteError::NotLeader))) {
+        return Ok(Action::await_change());
+    }
+    let outcome = if reconciled.is_ok() { Outcome::Ok } else { Outcome::Error };
+    let metrics = &shared.context.metrics;
+    metrics.reconciled(outcome, started.elapsed().as_secs_f64());
+    let after = reconciled?;
+    shared.backoff.succeeded(&key_of(&manifest));
+    Ok(Action::requeue(spread(after, rand::random())))
+}
+
+async fn look(manifest: &Manifest, context: &Context) -> Result<Duration, Error> {
+    match &manifest.0 {
+        Ok(cluster) => {
+            context.unparsable.forget(&key_of(manifest));
+            reconcile::reconcile(cluster, context).await
+        }
+        Err(invalid) => {
+            reconcile::report_unparsable(context, invalid).await?;
+            Ok(reconcile::RESYNC)
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // the applier's signature
+fn error_policy(manifest: Arc<Manifest>, error: &Error, shared: Arc<Shared>) -> Action {
+    let key: ClusterKey = key_of(&manifest);
+    let pause = shared.backoff.failed(&key, rand::random());
+    tracing::warn!(cluster = %key, %error, again_in_secs = pause.as_secs(), "a reconcile failed");
+    Action::requeue(pause)
+}
+
+/// A little later than asked for, so that clusters that were seen together part.
+fn spread(after: Duration, chance: f64) -> Duration {
+    if after < Duration::from_secs(60) {
+        return after;
+    }
+    after.mul_f64(1.0 + SPREAD * chance.clamp(0.0, 1.0))
+}

@@ -1,0 +1,296 @@
+//! The life of the process: start, watch, lead or stand by, and stop in order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::channel::mpsc;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::store::Writer as StoreWriter;
+use kube::{Client, Config};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::{Applier, Writer};
+use crate::backoff::Backoff;
+use crate::controller::{self, Shared};
+use crate::discovery::{self, Served};
+use crate::events::Events;
+use crate::http::{self, Door};
+use crate::kinds::Kind;
+use crate::leader::{Elector, Leadership, LeaseIdentity};
+use crate::metrics::Metrics;
+use crate::podreason::Asker;
+use crate::reconcile::{Announced, Context, Reported, Upgrades};
+use crate::status::Written;
+use crate::stores::ClusterKey;
+use crate::validate::OperatorDefaults;
+use crate::watches::{Eyes, Manifest, Scope, Triggers};
+
+mod monitors;
+
+/// How long reconciles may take to end at shutdown.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Everything that a start needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Namespaces to watch; empty for all.
+    pub namespaces: Vec<String>,
+    /// Label selector of the manifests to act on.
+    pub selector: Option<String>,
+    /// The Lease and our name on it.
+    pub lease: LeaseIdentity,
+    /// Server image of the operator's own version.
+    pub server_image: String,
+    /// Image of the embedded database.
+    pub postgres_image: String,
+    /// Namespace of the operator's Pods, when it runs in one.
+    pub own_namespace: Option<String>,
+    /// Reconciles at once.
+    pub concurrency: u16,
+    /// Whether initial lists are streamed.
+    pub streaming_lists: bool,
+    /// How often to ask for the kind ServiceMonitor.
+    pub discovery_interval: Duration,
+}
+
+/// A start that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no way to the apiserver.
+    #[error("no way to the apiserver: {0}")]
+    Client(#[from] kube::Error),
+    /// The HTTP door ended.
+    #[error("the HTTP listener failed: {0}")]
+    Http(#[from] std::io::Error),
+    /// A task of the process panicked.
+    #[error("a task ended unexpectedly: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// The client that the operator talks to the apiserver with.
+pub fn client(mut config: Config) -> Result<Client, kube::Error> {
+    let agent = concat!("telecom-operator/", env!("CARGO_PKG_VERSION"));
+    config.headers.push((
+        ::http::header::USER_AGENT,
+        ::http::HeaderValue::from_static(agent),
+    ));
+    Client::try_from(config)
+}
+
+/// Runs until `stop` is cancelled.
+pub async fn run(options: Options, client: Client, listener: TcpListener, metrics: Arc<Metrics>, stop: CancellationToken) -> Result<(), StartError> {
+    let (filled, synced) = watch::channel(false);
+    let door = Door {
+        metrics: Arc::clone(&metrics),
+        synced: synced.clone(),
+        started: Instant::now(),
+    };
+    let last = CancellationToken::new();
+    let served = tokio::spawn(http::serve(listener, door, last.clone()));
+    let leadership = Leadership::new();
+    let elector = Elector::new(client.clone(), &options.lease, leadership.clone(), Arc::clone(&metrics));
+    let election_over = CancellationToken::new();
+    let elected = tokio::spawn(elect(elector, synced, election_over.clone()));
+
+    let worked = work(&options, client, metrics, leadership, filled, stop).await;
+    // The Lease is given back only when nothing writes any more.
+    election_over.cancel();
+    elected.await?;
+    last.cancel();
+    served.await??;
+    worked
+}
+
+/// Stands for election as soon as there is something to lead with: a process that cannot watch
+/// must not keep one that can from acting.
+async fn elect(elector: Elector, mut synced: watch::Receiver<bool>, over: CancellationToken) {
+    let filled = tokio::select! {
+        () = over.cancelled() => false,
+        filled = synced.wait_for(|filled| *filled) => filled.is_ok(),
+    };
+    if filled {
+        elector.run(over).await;
+    }
+}
+
+/// One scope's ends of its queue and its manifests.
+struct Desk {
+    scope: Scope,
+    queue: mpsc::UnboundedReceiver<ObjectRef<Manifest>>,
+    writer: StoreWriter<Manifest>,
+}
+
+fn desks(options: &Options) -> (Vec<Desk>, Triggers) {
+    let scopes: Vec<Scope> = if options.namespaces.is_empty() {
+        vec![None]
+    } else {
+        options.namespaces.iter().cloned().map(Some).collect()
+    };
+    let mut triggers = Triggers::default();
+    let desks = scopes.into_iter().map(|scope| {
+        let (sender, queue) = mpsc::unbounded();
+        let writer = StoreWriter::new(());
+        triggers.add(scope.clone(), sender, writer.as_reader());
+        Desk { scope, queue, writer }
+    });
+    let desks = desks.collect();
+    (desks, triggers)
+}
+
+async fn work(
+    options: &Options,
+    client: Client,
+    metrics: Arc<Metrics>,
+    leadership: Leadership,
+    filled: watch::Sender<bool>,
+    stop: CancellationToken,
+) -> Result<(), StartError> {
+    let (desks, triggers) = desks(options);
+    let eyes = Eyes {
+        client: client.clone(),
+        stores: Arc::default(),
+        secrets: Arc::default(),
+        memo: Arc::default(),
+        metrics,
+        triggers: Arc::new(triggers),
+        streaming_lists: options.streaming_lists,
+    };
+    let (found, monitors) = watch::channel(Served::Unknown);
+    let defaults = OperatorDefaults {
+        server_image: options.server_image.clone(),
+        postgres_image: options.postgres_image.clone(),
+        operator_namespace: options.own_namespace.clone(),
+        assigned_uids: discovery::assigns_uids(&client).await?,
+    };
+    let shared = Arc::new(Shared {
+        context: context(&eyes, &leadership, defaults, &options.lease.identity, monitors),
+        places: Semaphore::new(usize::from(options.concurrency.max(1))),
+        backoff: Backoff::default(),
+        leadership: leadership.clone(),
+    });
+
+    let watching = CancellationToken::new();
+    let mut watches = JoinSet::new();
+    let mut controllers = JoinSet::new();
+    let scopes: Vec<Scope> = desks.iter().map(|desk| desk.scope.clone()).collect();
+    let expected = scopes.len() * (Kind::WATCHED.len() + 2);
+    let finder = monitors::Finder::new(eyes.clone(), scopes, found);
+    let mut queues = Vec::new();
+    for desk in desks {
+        let manifests = desk.writer.as_reader();
+        watch_scope(&mut watches, &eyes, &shared, options.selector.clone(), desk.scope, desk.writer, &watching);
+        queues.push((desk.queue, manifests));
+    }
+    let ready = async {
+        eyes.stores.wait_synced(expected).await;
+        finder.first().await
+    };
+    let finder = tokio::select! {
+        finder = ready => finder,
+        () = stop.cancelled() => {
+            watching.cancel();
+            return Ok(());
+        }
+    };
+    filled.send_replace(true);
+    tracing::info!("every watch has been filled");
+    watches.spawn(finder.run(options.discovery_interval, watching.clone()));
+    for (queue, manifests) in queues {
+        controllers.spawn(controller::run(Arc::clone(&shared), options.concurrency, manifests, queue));
+    }
+    lead(&leadership, &eyes.triggers, &stop).await;
+
+    watching.cancel();
+    while let Some(ended) = watches.join_next().await {
+        ended?;
+    }
+    // Without senders the queues end, and with them the controllers once their last reconcile has ended.
+    drop(eyes);
+    if tokio::time::timeout(DRAIN, controllers.join_all()).await.is_err() {
+        tracing::warn!("reconciles were still running after {} s and were cut off", DRAIN.as_secs());
+    }
+    Ok(())
+}
+
+/// Looks at everything each time this process becomes leader.
+async fn lead(leadership: &Leadership, triggers: &Triggers, stop: &CancellationToken) {
+    let terms = async {
+        loop {
+            leadership.acquired().await;
+            triggers.fire_all();
+            leadership.lost().await;
+        }
+    };
+    tokio::select! {
+        () = terms => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+fn watch_scope(
+    watches: &mut JoinSet<()>,
+    eyes: &Eyes,
+    shared: &Arc<Shared>,
+    selector: Option<String>,
+    scope: Scope,
+    writer: StoreWriter<Manifest>,
+    watching: &CancellationToken,
+) {
+    for kind in Kind::WATCHED {
+        let (eyes, scope, stop) = (eyes.clone(), scope.clone(), watching.clone());
+        // The feed counts itself as filled.
+        watches.spawn(async move {
+            eyes.owned(kind, scope, || {}, stop).await;
+        });
+    }
+    let (secret_eyes, secret_scope, stop) = (eyes.clone(), scope.clone(), watching.clone());
+    watches.spawn(async move {
+        let filled = || secret_eyes.stores.mark_synced();
+        secret_eyes.secrets(secret_scope, filled, stop).await;
+    });
+    let (eyes, stop, shared) = (eyes.clone(), watching.clone(), Arc::clone(shared));
+    watches.spawn(async move {
+        let gone = |key: &ClusterKey| {
+            shared.context.forget(key);
+            shared.backoff.succeeded(key);
+        };
+        let filled = || eyes.stores.mark_synced();
+        eyes.manifests(scope, selector.as_deref(), writer, gone, filled, stop).await;
+    });
+}
+
+fn context(
+    eyes: &Eyes,
+    leadership: &Leadership,
+    defaults: OperatorDefaults,
+    identity: &str,
+    monitors: watch::Receiver<Served>,
+) -> Context {
+    let client = eyes.client.clone();
+    let writer = Writer::new(client.clone(), leadership.clone(), Arc::clone(&eyes.metrics));
+    Context {
+        applier: Applier::new(
+            client.clone(),
+            writer.clone(),
+            Arc::clone(&eyes.stores),
+            Arc::clone(&eyes.secrets),
+            Arc::clone(&eyes.memo),
+        ),
+        writer,
+        stores: Arc::clone(&eyes.stores),
+        secrets: Arc::clone(&eyes.secrets),
+        defaults,
+        written: Written::default(),
+        events: Events::new(client.clone(), identity),
+        metrics: Arc::clone(&eyes.metrics),
+        asker: Asker::default(),
+        upgrades: Upgrades::default(),
+        announced: Announced::default(),
+        unparsable: Reported::default(),
+        monitors,
+        client,
+    }
+}
