@@ -1,1 +1,18 @@
 //! The gRPC and metrics server over PostgreSQL.
+//!
+//! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`] and
+//! [`auth`] are the vocabulary all three share. [`serve`] puts the parts together.
+
+pub mod auth;
+pub mod config;
+pub mod domain;
+pub mod failure;
+pub mod http;
+pub mod metrics;
+pub mod net;
+pub mod nodes;
+pub mod readiness;
+pub mod rpc;
+pub mod sampler;
+pub mod serve;
+pub mod store;

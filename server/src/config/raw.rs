@@ -1,0 +1,219 @@
+//! The configuration as a person writes it: section and key names, and the defaults.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use telecom_telemetry::{Logging, Otel};
+
+/// The whole file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Raw {
+    /// The gRPC port.
+    pub grpc: Grpc,
+    /// The port of health and metrics.
+    pub http: Http,
+    /// PostgreSQL.
+    pub database: Database,
+    /// Who may call.
+    pub auth: Auth,
+    /// The metrics endpoint.
+    pub metrics: Metrics,
+    /// The OpenTelemetry collector.
+    pub otel: Otel,
+    /// When a node counts as offline.
+    pub node_health_check: NodeHealthCheck,
+    /// Log lines.
+    pub logging: Logging,
+    /// The end of the process.
+    pub shutdown: Shutdown,
+}
+
+/// The `grpc` section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grpc {
+    /// Address and port.
+    pub listen: String,
+    /// Largest message read, in bytes.
+    pub max_message_bytes: u32,
+    /// Requests worked on at a time.
+    pub max_in_flight: u32,
+    /// Longest time for a unary request.
+    pub request_timeout: String,
+    /// Connections at a time.
+    pub max_connections: u32,
+    /// Requests at a time on one connection.
+    pub max_streams_per_connection: u32,
+    /// Largest header block, in bytes.
+    pub max_header_bytes: u32,
+    /// From connecting to the first complete request header.
+    pub handshake_timeout: String,
+    /// Longest time without a request.
+    pub idle_timeout: String,
+}
+
+impl Default for Grpc {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:50051".to_owned(),
+            max_message_bytes: 4 * 1024 * 1024,
+            max_in_flight: 1024,
+            request_timeout: "30s".to_owned(),
+            max_connections: 4096,
+            max_streams_per_connection: 128,
+            max_header_bytes: 16 * 1024,
+            handshake_timeout: "10s".to_owned(),
+            idle_timeout: "5m".to_owned(),
+        }
+    }
+}
+
+/// The `http` section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Address and port.
+    pub listen: String,
+    /// Connections at a time.
+    pub max_connections: u32,
+    /// Largest header block, in bytes.
+    pub max_header_bytes: u32,
+    /// From connecting to the first complete request header.
+    pub handshake_timeout: String,
+    /// Longest time without a request.
+    pub idle_timeout: String,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:8080".to_owned(),
+            max_connections: 256,
+            max_header_bytes: 16 * 1024,
+            handshake_timeout: "10s".to_owned(),
+            idle_timeout: "1m".to_owned(),
+        }
+    }
+}
+
+/// The `database` section.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `postgresql://user:password@host:port/database`; by environment.
+    pub url: Option<String>,
+    /// The same without a pooler between; by environment.
+    pub direct_url: Option<String>,
+    /// A read replica; by environment.
+    pub read_url: Option<String>,
+    /// Connections in each pool.
+    pub max_connections: u32,
+    /// Whether a transaction-mode pooler stands before the database.
+    pub pooler: bool,
+    /// PEM file with the authorities that may sign the database's certificate.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: None,
+            direct_url: None,
+            read_url: None,
+            max_connections: 10,
+            pooler: false,
+            ca_file: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("max_connections", &self.max_connections)
+            .field("pooler", &self.pooler)
+            .field("ca_file", &self.ca_file)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The `auth` section.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// The administrator's token; by environment.
+    pub admin_token: Option<String>,
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Auth").finish_non_exhaustive()
+    }
+}
+
+/// The `metrics` section.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Whether `/metrics` is served.
+    pub enabled: bool,
+    /// How often gauges are filled from the database and metrics pushed, in seconds.
+    pub export_interval_secs: u64,
+    /// What a scraper has to send; by environment.
+    pub bearer_token: Option<String>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            export_interval_secs: 15,
+            bearer_token: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics")
+            .field("enabled", &self.enabled)
+            .field("export_interval_secs", &self.export_interval_secs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The `node_health_check` section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeHealthCheck {
+    /// A node is offline when its last heartbeat is older.
+    pub offline_timeout: String,
+}
+
+impl Default for NodeHealthCheck {
+    fn default() -> Self {
+        Self {
+            offline_timeout: "90s".to_owned(),
+        }
+    }
+}
+
+/// The `shutdown` section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shutdown {
+    /// From "not ready" to the closed port, so that load balancers can look away first.
+    pub delay: String,
+    /// For requests already begun.
+    pub drain_timeout: String,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            delay: "3s".to_owned(),
+            drain_timeout: "20s".to_owned(),
+        }
+    }
+}

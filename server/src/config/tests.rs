@@ -1,0 +1,1 @@
+//! Bad and good configurations, with what each says.

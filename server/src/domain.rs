@@ -1,0 +1,44 @@
+//! Use cases: what may happen, and in which transaction. Knows neither gRPC nor SQL.
+
+mod agent;
+mod error;
+mod manage;
+
+use tokio::time::Instant;
+
+pub use agent::{AgentService, AuthenticateNode, HeartbeatReceipt, ReceiveHeartbeat};
+pub use error::DomainError;
+pub use manage::{
+    AdminCreateServer, AdminDeleteServer, AdminListServers, AdminRotateToken, AdminSetMaintenance,
+    AdminShowServer, AdminUpdateServer, CreatedServer, ManageService, RotatedToken, ServerDetail,
+    ServerPage,
+};
+
+use crate::auth::Caller;
+
+/// Circumstances of one request.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Who asks.
+    pub caller: Caller,
+    /// When the answer is no longer wanted.
+    pub deadline: Instant,
+    /// When the request reached this server.
+    pub received: Instant,
+    /// The trace of the request, for the audit log.
+    pub trace_id: String,
+}
+
+/// A use case: an input becomes an output or an error. Implemented by services that own a clone of
+/// the database, once for each input they take.
+pub trait Processor<Input> {
+    /// What comes of it.
+    type Output;
+
+    /// Does it, within the context's deadline.
+    fn process(
+        &self,
+        context: &Context,
+        input: Input,
+    ) -> impl Future<Output = Result<Self::Output, DomainError>> + Send;
+}

@@ -1,0 +1,119 @@
+//! What node agents do: prove who they are and say how they are.
+
+use std::time::Duration;
+
+use crate::auth::{Caller, Digest, NodeSecret, Secret};
+use crate::nodes::{Compatibility, Heartbeat, NodeServerId};
+use crate::store::{
+    Database, StoreError,
+    heartbeats::{self, Recorded},
+    node_tokens, retry_conflicts,
+};
+
+use super::{Context, DomainError, Processor};
+
+/// Serves node agents.
+#[derive(Debug, Clone)]
+pub struct AgentService {
+    database: Database,
+    offline_timeout: Duration,
+}
+
+impl AgentService {
+    /// A service over a clone of the database.
+    pub fn new(database: Database, offline_timeout: Duration) -> Self {
+        Self {
+            database,
+            offline_timeout,
+        }
+    }
+}
+
+/// Finds out which node server a token belongs to. The caller in the context is not looked at.
+#[derive(Debug)]
+pub struct AuthenticateNode {
+    /// The token as it was sent.
+    pub token: Secret,
+    /// When the answer is no longer wanted.
+    pub deadline: tokio::time::Instant,
+}
+
+impl AgentService {
+    /// The node server of the token, read from the primary so that a rotation counts at once.
+    pub async fn authenticate(&self, input: AuthenticateNode) -> Result<NodeServerId, DomainError> {
+        let token = input.token.expose();
+        let node = NodeSecret::claimed_node(token).ok_or(DomainError::TokenInvalid)?;
+        let digest = Digest::of(token);
+        let mut transaction = self.database.read_primary(input.deadline).await?;
+        let stored = node_tokens::digests(&mut transaction, node).await?;
+        transaction.commit().await?;
+        // All are compared, so that the time does not tell which one matched.
+        let matched = stored
+            .iter()
+            .fold(false, |matched, known| matched | known.matches(&digest));
+        if matched {
+            Ok(node)
+        } else {
+            Err(DomainError::TokenInvalid)
+        }
+    }
+}
+
+/// Records a heartbeat of the calling node.
+#[derive(Debug, Clone)]
+pub struct ReceiveHeartbeat(pub Heartbeat);
+
+/// What the server made of a heartbeat.
+#[derive(Debug, Clone)]
+pub struct HeartbeatReceipt {
+    /// The node server.
+    pub node: NodeServerId,
+    /// As it was recorded.
+    pub recorded: Recorded,
+    /// How the agent's protocol version compares.
+    pub compatibility: Compatibility,
+    /// How often a heartbeat should come.
+    pub interval: Duration,
+}
+
+impl Processor<ReceiveHeartbeat> for AgentService {
+    type Output = HeartbeatReceipt;
+
+    async fn process(
+        &self,
+        context: &Context,
+        ReceiveHeartbeat(heartbeat): ReceiveHeartbeat,
+    ) -> Result<HeartbeatReceipt, DomainError> {
+        let Caller::Node(node) = context.caller else {
+            return Err(DomainError::WrongCaller);
+        };
+        let recorded = retry_conflicts(|| self.record(context, node, &heartbeat)).await?;
+        Ok(HeartbeatReceipt {
+            node,
+            recorded,
+            compatibility: Compatibility::of(heartbeat.values().protocol_version),
+            // Two may be lost before the third is missed.
+            interval: self.offline_timeout / 3,
+        })
+    }
+}
+
+impl AgentService {
+    async fn record(
+        &self,
+        context: &Context,
+        node: NodeServerId,
+        heartbeat: &Heartbeat,
+    ) -> Result<Recorded, DomainError> {
+        let mut transaction = self.database.write(context.deadline).await?;
+        let waited = context.received.elapsed();
+        let recorded = heartbeats::record(&mut transaction, node, heartbeat, waited).await;
+        let recorded = match recorded {
+            // Deleted between the check of its token and now.
+            Err(StoreError::Orphan) => return Err(DomainError::TokenInvalid),
+            result => result?,
+        };
+        transaction.commit().await?;
+        Ok(recorded)
+    }
+}

@@ -1,0 +1,168 @@
+//! The HTTP port: `/healthz`, `/healthz/ready`, `/metrics`. Nothing here touches the database.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::json;
+
+use crate::auth::Digest;
+use crate::config::{self, MetricsAccess};
+use crate::metrics::{self, Format, Metrics};
+use crate::readiness::Board;
+
+/// What the handlers need.
+#[derive(Debug, Clone)]
+struct Shared {
+    board: Board,
+    metrics: Metrics,
+    access: MetricsAccess,
+}
+
+const HEALTH: &str = "/healthz";
+const READY: &str = "/healthz/ready";
+const METRICS: &str = "/metrics";
+/// The label of all paths that are no route.
+const OTHER: &str = "other";
+
+/// The routes.
+pub fn router(board: Board, metrics: Metrics, config: &config::Metrics) -> Router {
+    let mut codes = vec![
+        (HEALTH, StatusCode::OK),
+        (READY, StatusCode::OK),
+        (READY, StatusCode::SERVICE_UNAVAILABLE),
+        (OTHER, StatusCode::NOT_FOUND),
+    ];
+    let mut routes = Router::new()
+        .route(HEALTH, get(health))
+        .route(READY, get(ready));
+    if config.enabled {
+        routes = routes.route(METRICS, get(scrape));
+        codes.extend([
+            (METRICS, StatusCode::OK),
+            (METRICS, StatusCode::UNAUTHORIZED),
+        ]);
+    }
+    for (route, code) in codes {
+        let labels = [route, code.as_str()];
+        metrics.http_requests.with_label_values(&labels).inc_by(0);
+    }
+    let shared = Shared {
+        board,
+        metrics,
+        access: config.access.clone(),
+    };
+    routes
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(shared.clone(), record))
+        .with_state(shared)
+}
+
+async fn health(State(shared): State<Shared>) -> Response {
+    let body = json!({
+        "status": "ok",
+        "uptime_secs": shared.metrics.uptime().as_secs(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    json_response(StatusCode::OK, &body)
+}
+
+async fn ready(State(shared): State<Shared>) -> Response {
+    let readiness = shared.board.now();
+    let (code, status) = match (readiness.is_ready(), readiness.draining) {
+        (true, _) => (StatusCode::OK, "ok"),
+        (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    };
+    let body = json!({
+        "status": status,
+        "checks": {
+            "database": readiness.database.sentence(),
+            "migrations": readiness.migrations.sentence(),
+        },
+    });
+    json_response(code, &body)
+}
+
+async fn scrape(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    if !allowed(&shared.access, &headers) {
+        let body = "send the metrics token as `Authorization: Bearer <token>`\n";
+        let mut response = (StatusCode::UNAUTHORIZED, body).into_response();
+        let challenge = HeaderValue::from_static("Bearer realm=\"metrics\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        return response;
+    }
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let format = Format::accepted(accept.unwrap_or_default());
+    match metrics::render(&shared.metrics.registry, format) {
+        Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "cannot render metrics");
+            let body = "the metrics cannot be rendered; the server's log says why\n";
+            (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+        }
+    }
+}
+
+fn allowed(access: &MetricsAccess, headers: &HeaderMap) -> bool {
+    let expected = match access {
+        MetricsAccess::Open => return true,
+        MetricsAccess::Closed => return false,
+        MetricsAccess::Token(expected) => expected,
+    };
+    headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .is_some_and(|(scheme, token)| {
+            scheme.eq_ignore_ascii_case("bearer") && Digest::of(token.trim()).matches(expected)
+        })
+}
+
+async fn not_found() -> Response {
+    let body = "nothing here; this port has /healthz, /healthz/ready and /metrics\n";
+    (StatusCode::NOT_FOUND, body).into_response()
+}
+
+async fn method_not_allowed() -> Response {
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        "only GET is answered here\n",
+    )
+        .into_response()
+}
+
+async fn record(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let route = [HEALTH, READY, METRICS]
+        .into_iter()
+        .find(|route| *route == request.uri().path())
+        .unwrap_or(OTHER);
+    let response = next.run(request).await;
+    let took = begun.elapsed();
+    let code = response.status();
+    let metrics = &shared.metrics;
+    metrics
+        .http_requests
+        .with_label_values(&[route, code.as_str()])
+        .inc();
+    metrics
+        .http_duration
+        .with_label_values(&[route])
+        .observe(took.as_secs_f64());
+    // Probes and scrapes come all day long.
+    let duration_ms = took.as_secs_f64() * 1000.0;
+    tracing::debug!(route, code = code.as_u16(), duration_ms, "http request");
+    response
+}
+
+fn json_response(code: StatusCode, body: &serde_json::Value) -> Response {
+    let content_type = HeaderValue::from_static("application/json");
+    (code, [(CONTENT_TYPE, content_type)], body.to_string()).into_response()
+}

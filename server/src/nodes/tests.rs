@@ -1,0 +1,1 @@
+//! Rules of the vocabulary, as tables and as properties.

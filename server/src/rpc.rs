@@ -1,0 +1,87 @@
+//! gRPC: maps requests to use cases and their results to replies, and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use telecom_proto::v1::node_agent_server::NodeAgentServer;
+use telecom_proto::v1::node_server_manage_server::NodeServerManageServer;
+use tonic::codec::CompressionEncoding;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_web::{GrpcWebLayer, GrpcWebService};
+use tower::Layer as _;
+
+use crate::auth::Digest;
+use crate::domain::{AgentService, ManageService};
+use crate::metrics::Metrics;
+use crate::store::Database;
+
+mod authenticate;
+mod convert;
+mod deadline;
+mod gateway;
+mod methods;
+mod node_agent;
+mod node_server_manage;
+mod status;
+mod streams;
+#[cfg(test)]
+mod tests;
+
+pub use gateway::Gateway;
+pub use methods::SERVICES;
+use tokio_util::sync::CancellationToken;
+
+/// What the gRPC port needs to know.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The administrator's token.
+    pub admin_token: Digest,
+    /// The largest message that is read, in bytes.
+    pub max_message_bytes: usize,
+    /// Requests worked on at a time.
+    pub max_in_flight: usize,
+    /// The longest a unary request may take.
+    pub request_timeout: Duration,
+    /// A node is offline when its last heartbeat is older.
+    pub offline_timeout: Duration,
+}
+
+/// Reflection cannot be built from the descriptors.
+#[derive(Debug, thiserror::Error)]
+#[error("reflection: {0}")]
+pub struct ReflectionError(#[from] tonic_reflection::server::Error);
+
+/// All services of the gRPC port, gRPC-Web included. Streams end when `drain` is cancelled.
+pub fn service<H: Health>(
+    options: Options,
+    database: Database,
+    metrics: Metrics,
+    health: HealthServer<H>,
+    drain: CancellationToken,
+) -> Result<GrpcWebService<Gateway>, ReflectionError> {
+    let limit = options.max_message_bytes;
+    let manage = ManageService::new(database.clone(), options.offline_timeout);
+    let agent = AgentService::new(database, options.offline_timeout);
+    let manage = NodeServerManageServer::new(node_server_manage::Rpc::new(manage))
+        .max_decoding_message_size(limit)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip);
+    let agents = NodeAgentServer::new(node_agent::Rpc::new(agent.clone(), metrics.clone()))
+        .max_decoding_message_size(limit)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(telecom_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let routes = Routes::new(manage)
+        .add_service(agents)
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .prepare();
+    let authenticator = authenticate::Authenticator::new(options.admin_token.clone(), agent);
+    let gateway = Gateway::new(routes, Arc::new(authenticator), &options, metrics, drain);
+    Ok(GrpcWebLayer::new().layer(gateway))
+}

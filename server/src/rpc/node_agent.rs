@@ -1,0 +1,68 @@
+//! The `NodeAgent` service.
+
+use telecom_proto::v1::node_agent_server::NodeAgent;
+use telecom_proto::v1::{HeartbeatRequest, HeartbeatResponse};
+use tonic::{Request, Response, Status};
+
+use super::convert;
+use super::node_server_manage::{context, refuse};
+use super::status::Refusal;
+use crate::domain::{AgentService, HeartbeatReceipt, Processor as _, ReceiveHeartbeat};
+use crate::metrics::Metrics;
+use crate::nodes::PROTOCOL_VERSIONS;
+
+/// Maps `NodeAgent` to the domain.
+#[derive(Debug)]
+pub(super) struct Rpc {
+    agents: AgentService,
+    metrics: Metrics,
+}
+
+impl Rpc {
+    pub(super) fn new(agents: AgentService, metrics: Metrics) -> Self {
+        Self { agents, metrics }
+    }
+
+    fn observe(&self, receipt: &HeartbeatReceipt) {
+        let recorded = receipt.recorded;
+        if let Some(previous) = recorded.previous_at {
+            let age = (recorded.received_at - previous)
+                .to_std()
+                .unwrap_or_default();
+            self.metrics.heartbeat_age.observe(age.as_secs_f64());
+        }
+        let skew = std::time::Duration::from_micros(recorded.clock_skew_micros.unsigned_abs());
+        self.metrics.clock_skew.observe(skew.as_secs_f64());
+    }
+}
+
+#[tonic::async_trait]
+impl NodeAgent for Rpc {
+    async fn heartbeat(
+        &self,
+        mut request: Request<HeartbeatRequest>,
+    ) -> Result<Response<HeartbeatResponse>, Status> {
+        let context = context(&mut request)?;
+        let draft = convert::heartbeat(request.into_inner());
+        let result = async {
+            let heartbeat = draft.check().map_err(Refusal::Invalid)?;
+            Ok(self
+                .agents
+                .process(&context, ReceiveHeartbeat(heartbeat))
+                .await?)
+        };
+        let receipt: HeartbeatReceipt =
+            result.await.map_err(|refusal| refuse(refusal, &context))?;
+        self.observe(&receipt);
+        Ok(Response::new(HeartbeatResponse {
+            node_server_id: receipt.node.0,
+            server_time: Some(convert::timestamp(receipt.recorded.received_at)),
+            clock_skew: Some(convert::micros(receipt.recorded.clock_skew_micros)),
+            compatibility: convert::compatibility(receipt.compatibility).into(),
+            supported_protocol_min: *PROTOCOL_VERSIONS.start(),
+            supported_protocol_max: *PROTOCOL_VERSIONS.end(),
+            heartbeat_interval: Some(convert::duration(receipt.interval)),
+            maintenance: receipt.recorded.maintenance,
+        }))
+    }
+}

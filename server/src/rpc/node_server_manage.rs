@@ -1,0 +1,168 @@
+//! The `NodeServerManage` service.
+
+use telecom_proto::v1::node_server_manage_server::NodeServerManage;
+use telecom_proto::v1::{
+    CreateNodeServerRequest, CreateNodeServerResponse, DeleteNodeServerRequest,
+    DeleteNodeServerResponse, ListNodeServersRequest, ListNodeServersResponse, RotateTokenRequest,
+    RotateTokenResponse, SetMaintenanceRequest, SetMaintenanceResponse, ShowNodeServerRequest,
+    ShowNodeServerResponse, UpdateNodeServerRequest, UpdateNodeServerResponse,
+};
+use tonic::{Request, Response, Status};
+
+use super::convert;
+use super::status::Refusal;
+use crate::auth::NodeSecret;
+use crate::domain::{
+    AdminCreateServer, AdminDeleteServer, AdminRotateToken, AdminSetMaintenance, AdminShowServer,
+    AdminUpdateServer, Context, ManageService, Processor,
+};
+
+mod requests;
+
+/// Maps `NodeServerManage` to the domain.
+#[derive(Debug)]
+pub(super) struct Rpc {
+    manage: ManageService,
+}
+
+impl Rpc {
+    pub(super) fn new(manage: ManageService) -> Self {
+        Self { manage }
+    }
+
+    /// Runs a use case on a checked input.
+    async fn run<I>(
+        &self,
+        context: &Context,
+        input: Result<I, Refusal>,
+    ) -> Result<<ManageService as Processor<I>>::Output, Status>
+    where
+        ManageService: Processor<I>,
+    {
+        let input = input.map_err(|refusal| refuse(refusal, context))?;
+        let output = self.manage.process(context, input).await;
+        output.map_err(|error| refuse(error.into(), context))
+    }
+}
+
+/// The circumstances that the gateway found out; without them nothing is done.
+pub(super) fn context<T>(request: &mut Request<T>) -> Result<Context, Status> {
+    let context = request.extensions_mut().remove::<Context>();
+    context.ok_or_else(|| Refusal::TokenMissing.into_status(""))
+}
+
+pub(super) fn refuse(refusal: Refusal, context: &Context) -> Status {
+    refusal.into_status(&context.trace_id)
+}
+
+fn new_secret() -> NodeSecret {
+    NodeSecret::from_random(rand::random())
+}
+
+#[tonic::async_trait]
+impl NodeServerManage for Rpc {
+    async fn list_node_servers(
+        &self,
+        mut request: Request<ListNodeServersRequest>,
+    ) -> Result<Response<ListNodeServersResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::list(&request.into_inner());
+        let page = self.run(&context, input).await?;
+        Ok(Response::new(ListNodeServersResponse {
+            node_servers: page.servers.into_iter().map(convert::node_server).collect(),
+            total: page.total,
+        }))
+    }
+
+    async fn show_node_server(
+        &self,
+        mut request: Request<ShowNodeServerRequest>,
+    ) -> Result<Response<ShowNodeServerResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::id(request.into_inner().id).map(AdminShowServer);
+        let detail = self.run(&context, input).await?;
+        let heartbeat = detail.server.last_heartbeat.clone();
+        let performance = heartbeat.as_ref().map(convert::performance);
+        let (boot_id, config_hash) = heartbeat
+            .map(|heartbeat| (heartbeat.boot_id, heartbeat.config_hash))
+            .unwrap_or_default();
+        Ok(Response::new(ShowNodeServerResponse {
+            node_server: Some(convert::node_server(detail.server)),
+            performance,
+            boot_id,
+            config_hash,
+            tokens: detail.tokens.into_iter().map(convert::token).collect(),
+        }))
+    }
+
+    async fn create_node_server(
+        &self,
+        mut request: Request<CreateNodeServerRequest>,
+    ) -> Result<Response<CreateNodeServerResponse>, Status> {
+        let context = context(&mut request)?;
+        let config = request.into_inner().config.unwrap_or_default();
+        let config = convert::draft(config).check().map_err(Refusal::Invalid);
+        let input = config.map(|config| AdminCreateServer {
+            config,
+            secret: new_secret(),
+        });
+        let created = self.run(&context, input).await?;
+        Ok(Response::new(CreateNodeServerResponse {
+            node_server: Some(convert::node_server(created.server)),
+            token: created.token.expose().to_owned(),
+        }))
+    }
+
+    async fn update_node_server(
+        &self,
+        mut request: Request<UpdateNodeServerRequest>,
+    ) -> Result<Response<UpdateNodeServerResponse>, Status> {
+        let context = context(&mut request)?;
+        let input: Result<AdminUpdateServer, _> = requests::update(request.into_inner());
+        let server = self.run(&context, input).await?;
+        Ok(Response::new(UpdateNodeServerResponse {
+            node_server: Some(convert::node_server(server)),
+        }))
+    }
+
+    async fn delete_node_server(
+        &self,
+        mut request: Request<DeleteNodeServerRequest>,
+    ) -> Result<Response<DeleteNodeServerResponse>, Status> {
+        let context = context(&mut request)?;
+        let request = request.into_inner();
+        let input = requests::id(request.id).map(|id| AdminDeleteServer {
+            id,
+            etag: requests::etag(request.etag),
+        });
+        self.run(&context, input).await?;
+        Ok(Response::new(DeleteNodeServerResponse {}))
+    }
+
+    async fn set_maintenance(
+        &self,
+        mut request: Request<SetMaintenanceRequest>,
+    ) -> Result<Response<SetMaintenanceResponse>, Status> {
+        let context = context(&mut request)?;
+        let input: Result<AdminSetMaintenance, _> = requests::maintenance(request.into_inner());
+        let server = self.run(&context, input).await?;
+        Ok(Response::new(SetMaintenanceResponse {
+            node_server: Some(convert::node_server(server)),
+        }))
+    }
+
+    async fn rotate_token(
+        &self,
+        mut request: Request<RotateTokenRequest>,
+    ) -> Result<Response<RotateTokenResponse>, Status> {
+        let context = context(&mut request)?;
+        let input: Result<AdminRotateToken, _> =
+            requests::rotation(request.into_inner(), new_secret());
+        let rotated = self.run(&context, input).await?;
+        Ok(Response::new(RotateTokenResponse {
+            node_server: Some(convert::node_server(rotated.server)),
+            token: rotated.token.expose().to_owned(),
+            previous_expires_at: rotated.previous_expires_at.map(convert::timestamp),
+        }))
+    }
+}

@@ -1,0 +1,238 @@
+//! `serve`: puts the parts together, and takes them apart in the right order.
+
+use std::time::Duration;
+
+use telecom_telemetry::Telemetry;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::auth::Digest;
+use crate::config::{self, Config};
+use crate::failure::Failure;
+use crate::metrics::Metrics;
+use crate::net::{Acceptor, Port, Stop};
+use crate::readiness::Board;
+use crate::sampler::Sampler;
+use crate::store::Database;
+use crate::store::schema::{self, Fit, MigrationError};
+use crate::{http, rpc};
+
+/// What the command line says beyond the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Apply missing migrations first, waiting for the database this long.
+    pub migrate: Option<Duration>,
+}
+
+/// What `serve` cannot be without, taken from a configuration where it may be absent.
+#[derive(Debug)]
+pub struct Required {
+    /// How PostgreSQL is reached.
+    pub database: config::Database,
+    /// The administrator's token.
+    pub admin_token: Digest,
+}
+
+/// The last spans, samples and log lines have this long to get out.
+const FLUSH: Duration = Duration::from_secs(4);
+
+/// Serves until told to stop by SIGTERM or SIGINT.
+pub async fn serve(config: Config, required: Required, options: Options) -> Result<(), Failure> {
+    let metrics = Metrics::new()?;
+    let telemetry = telecom_telemetry::init(&config.telemetry, &metrics.registry)?;
+    let result = run(&config, required, options, metrics).await;
+    if let Err(failure) = &result {
+        tracing::error!(reason = failure.reason(), "{failure}");
+    }
+    flush(telemetry).await;
+    result
+}
+
+async fn flush(telemetry: Telemetry) {
+    telemetry.shutdown(FLUSH).await;
+}
+
+async fn run(
+    config: &Config,
+    required: Required,
+    options: Options,
+    metrics: Metrics,
+) -> Result<(), Failure> {
+    if let Some(patience) = options.migrate {
+        let target = &required.database;
+        let direct = target.direct.as_ref().unwrap_or(&target.primary);
+        let migrated = schema::migrate(direct, patience).await?;
+        tracing::info!(
+            applied = migrated.applied,
+            version = migrated.version,
+            "migrated"
+        );
+    }
+    let database = Database::new(&required.database);
+    let stop = Stop::default();
+    let board = Board::default();
+    let (health, health_server) = tonic_health::server::health_reporter();
+    mirror(&health, false).await;
+
+    let grpc = Acceptor::bind(Port::Grpc, config.grpc.clone(), metrics.clone()).await?;
+    let http = Acceptor::bind(Port::Http, config.http.clone(), metrics.clone()).await?;
+    let service = rpc::service(
+        rpc::Options {
+            admin_token: required.admin_token,
+            max_message_bytes: config.max_message_bytes,
+            max_in_flight: config.max_in_flight,
+            request_timeout: config.request_timeout,
+            offline_timeout: config.offline_timeout,
+        },
+        database.clone(),
+        metrics.clone(),
+        health_server,
+        stop.drain.clone(),
+    )?;
+    let mut signals = Signals::new()?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        grpc = %grpc.address(),
+        http = %http.address(),
+        "serving"
+    );
+    let tasks = TaskTracker::new();
+    let router = http::router(board.clone(), metrics.clone(), &config.metrics);
+    tasks.spawn(grpc.run(service, stop.clone(), tasks.clone()));
+    tasks.spawn(http.run(router, stop.clone(), tasks.clone()));
+    let sampler = Sampler {
+        database: database.clone(),
+        metrics,
+        interval: config.metrics.interval,
+        offline_timeout: config.offline_timeout,
+    };
+
+    let background = async {
+        tokio::join!(
+            board.watch(&database),
+            database.watch_replica(),
+            sampler.run(),
+            follow(&board, &health),
+        )
+    };
+    tokio::pin!(background);
+    let until_told = async {
+        tokio::select! {
+            failure = too_old_for(&database) => Err(failure),
+            () = signals.first() => Ok(()),
+        }
+    };
+    let result = tokio::select! {
+        _ = &mut background => Ok(()),
+        result = until_told => result,
+    };
+    let ending = end(config, &board, &stop, tasks, &mut signals);
+    tokio::select! {
+        () = ending => {}
+        _ = &mut background => {}
+    }
+    // Statements of requests that were cut off have their own timeout.
+    let _ = timeout(Duration::from_secs(1), database.close()).await;
+    tracing::info!("stopped");
+    result
+}
+
+/// Ends with a failure if the first answer of the database says that its schema no longer serves a
+/// server this old: whoever started it should know. Never ends otherwise.
+async fn too_old_for(database: &Database) -> Failure {
+    loop {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
+        match schema::fit(database, deadline).await {
+            Ok(Fit::TooNew { serves_from }) => {
+                let needed = schema::needed();
+                return Failure::Migration(MigrationError::TooNew {
+                    serves_from,
+                    needed,
+                });
+            }
+            Ok(Fit::Serves | Fit::Absent | Fit::Behind { .. }) => std::future::pending().await,
+            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+    }
+}
+
+/// Not ready first; then no new connections; then what has begun is finished; then the rest is cut.
+async fn end(
+    config: &Config,
+    board: &Board,
+    stop: &Stop,
+    tasks: TaskTracker,
+    signals: &mut Signals,
+) {
+    board.drain();
+    let delay = config.shutdown.delay;
+    tracing::info!(?delay, "stopping: not ready any more, still answering");
+    let patient = async {
+        tokio::time::sleep(delay).await;
+        stop.drain.cancel();
+        tasks.close();
+        if timeout(config.shutdown.drain_timeout, tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(connections = tasks.len(), "cutting off what is not done");
+        }
+    };
+    tokio::select! {
+        () = patient => {}
+        () = signals.first() => tracing::warn!("told again: stopping at once"),
+    }
+    stop.drain.cancel();
+    stop.kill.cancel();
+    tasks.close();
+    let _ = timeout(Duration::from_secs(1), tasks.wait()).await;
+}
+
+/// gRPC health says what `/healthz/ready` says.
+async fn follow(board: &Board, health: &HealthReporter) {
+    let mut readiness = board.subscribe();
+    loop {
+        let ready = readiness.borrow_and_update().is_ready();
+        mirror(health, ready).await;
+        if readiness.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn mirror(health: &HealthReporter, ready: bool) {
+    let status = if ready {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    };
+    for service in ["", rpc::SERVICES[0], rpc::SERVICES[1]] {
+        health.set_service_status(service, status).await;
+    }
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::System("signals", error));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next request to stop.
+    async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What can go wrong in the database, by what a caller can do about it.
+
+/// A statement or a connection failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached or does not take the statement now; trying again may help.
+    #[error("the database is not available: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// The user or the password was refused.
+    #[error("the database refused the login: {0}")]
+    Authentication(#[source] sqlx::Error),
+    /// The time for the request was over before the statement was.
+    #[error("the statement took longer than the request may")]
+    Deadline,
+    /// Another transaction got in the way; trying again will most likely help.
+    #[error("another transaction got in the way: {0}")]
+    Conflict(#[source] sqlx::Error),
+    /// A value that must be unique is taken.
+    #[error("{constraint} is violated")]
+    Duplicate {
+        /// The constraint.
+        constraint: String,
+    },
+    /// The row that this one belongs to is gone.
+    #[error("the row this one belongs to is gone")]
+    Orphan,
+    /// A stored value that this server cannot have written.
+    #[error("the stored value of {0} cannot be understood")]
+    Corrupt(&'static str),
+    /// Anything else: a defect.
+    #[error(transparent)]
+    Other(sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let sqlx::Error::Database(database) = &error else {
+            return match error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::BeginFailed => Self::Unavailable(error),
+                other => Self::Other(other),
+            };
+        };
+        let code = database.code().unwrap_or_default();
+        // https://www.postgresql.org/docs/15/errcodes-appendix.html
+        match code.as_ref() {
+            "28000" | "28P01" => Self::Authentication(error),
+            "57014" => Self::Deadline,
+            "40001" | "40P01" => Self::Conflict(error),
+            "23503" => Self::Orphan,
+            "23505" => Self::Duplicate {
+                constraint: database.constraint().unwrap_or_default().to_owned(),
+            },
+            // Shutting down, starting, no such database, read-only after a failover, too many
+            // connections, out of disk or memory, connection trouble.
+            "57P01" | "57P02" | "57P03" | "57P05" | "3D000" | "25006" => Self::Unavailable(error),
+            code if code.starts_with("53") || code.starts_with("08") => Self::Unavailable(error),
+            _ => Self::Other(error),
+        }
+    }
+}
+
+/// How often a transaction that met a conflict is tried again.
+const RETRIES: u32 = 3;
+
+/// Runs `attempt`, a whole transaction, again when it met a conflict, up to three times more.
+pub async fn retry_conflicts<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: AsConflict,
+{
+    let mut retries = 0;
+    loop {
+        match attempt().await {
+            Err(error) if error.is_conflict() && retries < RETRIES => retries += 1,
+            result => return result,
+        }
+    }
+}
+
+/// An error that knows whether it is a conflict.
+pub trait AsConflict {
+    /// Whether another transaction got in the way, so that a new attempt makes sense.
+    fn is_conflict(&self) -> bool;
+}
+
+impl AsConflict for StoreError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+}

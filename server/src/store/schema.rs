@@ -1,0 +1,206 @@
+//! Migrations: applying them, and telling whether this server and the schema fit.
+
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{Database, StoreError};
+
+static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+
+/// How the schema compares with what this server needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// The schema has all that this server needs; it may have more.
+    Serves,
+    /// There is no schema yet.
+    Absent,
+    /// A migration is missing.
+    Behind {
+        /// The version the schema has.
+        found: i64,
+    },
+    /// The schema no longer serves a server this old.
+    TooNew {
+        /// The oldest schema version whose server it serves.
+        serves_from: i64,
+    },
+}
+
+/// The schema version this server needs.
+pub fn needed() -> i64 {
+    MIGRATOR.iter().map(|m| m.version).max().unwrap_or_default()
+}
+
+/// Compares the schema with what this server needs.
+pub async fn fit(database: &Database, deadline: Instant) -> Result<Fit, StoreError> {
+    let mut transaction = database.read_primary(deadline).await?;
+    let present: bool = sqlx::query_scalar(
+        "SELECT to_regclass('_sqlx_migrations') IS NOT NULL AND to_regclass('schema_compatibility') IS NOT NULL",
+    )
+    .persistent(transaction.persistent())
+    .fetch_one(transaction.connection())
+    .await?;
+    if !present {
+        transaction.commit().await?;
+        return Ok(Fit::Absent);
+    }
+    let (found, serves_from): (i64, i64) = sqlx::query_as(
+        "SELECT coalesce((SELECT max(version) FROM _sqlx_migrations WHERE success), 0), \
+         (SELECT serves_from FROM schema_compatibility)",
+    )
+    .persistent(transaction.persistent())
+    .fetch_one(transaction.connection())
+    .await?;
+    transaction.commit().await?;
+    Ok(compare(found, serves_from, needed()))
+}
+
+fn compare(found: i64, serves_from: i64, needed: i64) -> Fit {
+    if found < needed {
+        Fit::Behind { found }
+    } else if serves_from > needed {
+        Fit::TooNew { serves_from }
+    } else {
+        Fit::Serves
+    }
+}
+
+/// Migrations could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// No connection in the time there was.
+    #[error(transparent)]
+    Connect(StoreError),
+    /// The schema no longer serves a server this old; nothing was changed.
+    #[error(
+        "the schema serves servers from schema version {serves_from} on, this one is of {needed}: use a newer server"
+    )]
+    TooNew {
+        /// The oldest schema version whose server it serves.
+        serves_from: i64,
+        /// The version of this server.
+        needed: i64,
+    },
+    /// A migration failed; those before it are applied.
+    #[error("{0}")]
+    Failed(#[source] MigrateError),
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// How many migrations were applied now.
+    pub applied: usize,
+    /// The version the schema has now.
+    pub version: i64,
+}
+
+/// Applies what is missing, waiting for the database for up to `connect_timeout`. Any number of
+/// processes may do this at once; an advisory lock lets them in one after the other.
+pub async fn migrate(
+    options: &PgConnectOptions,
+    connect_timeout: Duration,
+) -> Result<Migrated, MigrationError> {
+    let mut connection = connect(options, Instant::now() + connect_timeout).await?;
+    let before = versions(&mut connection).await?;
+    let serves_from = serves_from(&mut connection).await?;
+    let needed = needed();
+    if serves_from > needed {
+        return Err(MigrationError::TooNew {
+            serves_from,
+            needed,
+        });
+    }
+    // A schema ahead of this server is no fault: a newer server may have been here before.
+    let mut migrator = Migrator::with_migrations(MIGRATOR.iter().cloned().collect());
+    migrator
+        .set_ignore_missing(true)
+        .run(&mut connection)
+        .await
+        .map_err(MigrationError::Failed)?;
+    let after = versions(&mut connection).await?;
+    let version = after.iter().copied().max().unwrap_or_default();
+    // The work is done; how the connection ends changes nothing.
+    let _ = connection.close().await;
+    Ok(Migrated {
+        applied: after.len().saturating_sub(before.len()),
+        version,
+    })
+}
+
+async fn connect(
+    options: &PgConnectOptions,
+    deadline: Instant,
+) -> Result<PgConnection, MigrationError> {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let error = match timeout_at(deadline, options.connect()).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => StoreError::from(error),
+            Err(_) => StoreError::Unavailable(sqlx::Error::PoolTimedOut),
+        };
+        let wrong_login = matches!(error, StoreError::Authentication(_));
+        if wrong_login || Instant::now() + pause >= deadline {
+            return Err(MigrationError::Connect(error));
+        }
+        tracing::info!(%error, "waiting for the database");
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+async fn versions(connection: &mut PgConnection) -> Result<Vec<i64>, MigrationError> {
+    let table = MIGRATOR.table_name.as_ref();
+    connection
+        .ensure_migrations_table(table)
+        .await
+        .map_err(MigrationError::Failed)?;
+    let applied = connection
+        .list_applied_migrations(table)
+        .await
+        .map_err(MigrationError::Failed)?;
+    Ok(applied.iter().map(|migration| migration.version).collect())
+}
+
+async fn serves_from(connection: &mut PgConnection) -> Result<i64, MigrationError> {
+    let fail = |error: sqlx::Error| MigrationError::Connect(error.into());
+    let present: bool =
+        sqlx::query_scalar("SELECT to_regclass('schema_compatibility') IS NOT NULL")
+            .persistent(false)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(fail)?;
+    if !present {
+        return Ok(0);
+    }
+    sqlx::query_scalar("SELECT serves_from FROM schema_compatibility")
+        .persistent(false)
+        .fetch_one(connection)
+        .await
+        .map_err(fail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_and_schema_fit_by_versions() {
+        // (found, serves_from, needed) → fit
+        for (versions, fit) in [
+            ((3, 1, 3), Fit::Serves),
+            ((4, 1, 3), Fit::Serves),
+            ((4, 3, 3), Fit::Serves),
+            ((2, 1, 3), Fit::Behind { found: 2 }),
+            ((0, 0, 3), Fit::Behind { found: 0 }),
+            ((4, 4, 3), Fit::TooNew { serves_from: 4 }),
+        ] {
+            let (found, serves_from, needed) = versions;
+            assert_eq!(compare(found, serves_from, needed), fit, "{versions:?}");
+        }
+    }
+}
