@@ -22,9 +22,8 @@ stamp() { echo "$2" >"$tools/$1.version"; }
 from_cargo() {
     pinned "$1" "$2" && return
     echo "lint tools: building $1 $2"
-    # Outside the workspace, whose lockfile and toolchain are no concern of a tool.
-    (cd "$tools" && CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$cache/lint-target" \
-        cargo install --quiet --locked --debug --force --root "$tools" "$1@$2")
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$cache/lint-target \
+        cargo install --quiet --locked --debug --force --root "$tools" "$1@$2"
     stamp "$1" "$2"
 }
 
