@@ -52,9 +52,9 @@ pub struct Plan {
     /// Objects of features that are off: deleted if they are there, before anything is applied, so
     /// that an autoscaler is gone before the manifest's number of replicas is set.
     pub absent: Vec<(Kind, String)>,
-    /// The embedded database, if there is one: Secret, volume claim, Service, `StatefulSet`.
+    /// The embedded database, if there is one: Secret, volume claim, Service, StatefulSet.
     pub database: Vec<Object>,
-    /// What the Pods need to start: `ServiceAccount`, `ConfigMap`, admin token, Services.
+    /// What the Pods need to start: ServiceAccount, ConfigMap, admin token, Services.
     pub foundation: Vec<Object>,
     /// The migration.
     pub migration: Migration,
@@ -62,8 +62,8 @@ pub struct Plan {
     pub hand_over: Option<HandOver>,
     /// The Deployment (absent before the first migration) and what stands around it.
     pub workload: Vec<Object>,
-    /// Name of the `ConfigMap` in `foundation`. The cluster's other `ConfigMap`s may go once no
-    /// `ReplicaSet` with Pods and no running migration uses them.
+    /// Name of the ConfigMap in `foundation`. The cluster's other ConfigMaps may go once no
+    /// ReplicaSet with Pods and no running migration uses them.
     pub config_map: String,
     /// Whether the Deployment keeps its Pod template because the migration has not succeeded.
     pub held_back: bool,

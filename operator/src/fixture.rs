@@ -34,9 +34,21 @@ pub fn full() -> TelecomCluster {
 pub fn full_facts() -> Facts {
     let pem = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n";
     let mut facts = secrets(&[
-        ("pg-app", "uri", "postgresql://app:one@pooler.example.com:6432/app"),
-        ("pg-direct", "uri", "postgresql://app:one@pg.example.com/app"),
-        ("pg-read", "uri", "postgresql://app:one@replica.example.com/app"),
+        (
+            "pg-app",
+            "uri",
+            "postgresql://app:one@pooler.example.com:6432/app",
+        ),
+        (
+            "pg-direct",
+            "uri",
+            "postgresql://app:one@pg.example.com/app",
+        ),
+        (
+            "pg-read",
+            "uri",
+            "postgresql://app:one@replica.example.com/app",
+        ),
         ("pg-ca", "ca.crt", pem),
         ("scrape", "token", "scrape-token-of-the-prometheus"),
         ("otel", "headers", "authorization=Bearer%20abc"),

@@ -10,16 +10,16 @@ pub const FIELD_MANAGER: &str = "telecom-operator";
 /// switched on until the autoscaler writes it for the first time.
 pub const HAND_OVER_MANAGER: &str = "telecom-operator-hand-over";
 
-/// Label: which `TelecomCluster` an object belongs to. Watches of owned kinds select on its presence.
+/// Label: which TelecomCluster an object belongs to. Watches of owned kinds select on its presence.
 pub const CLUSTER_LABEL: &str = "telecom.dev/cluster";
 /// Label: carried by the one Service through which Prometheus finds the server's Pods.
 pub const SCRAPE_LABEL: &str = "telecom.dev/scrape";
-/// Label: the config hash of a server Pod, so that unused `ConfigMap`s can be found through `ReplicaSet`s.
+/// Label: the config hash of a server Pod, so that unused ConfigMaps can be found through ReplicaSets.
 pub const CONFIG_LABEL: &str = "telecom.dev/config";
 
 /// Annotation: hash of the object as the operator last sent it.
 pub const APPLIED_ANNOTATION: &str = "telecom.dev/applied";
-/// Annotation on Deployment and `StatefulSet`: the image chosen once, when the manifest names none.
+/// Annotation on Deployment and StatefulSet: the image chosen once, when the manifest names none.
 pub const PINNED_IMAGE_ANNOTATION: &str = "telecom.dev/pinned-image";
 /// Annotation on the Deployment: hash of the last migration that succeeded.
 pub const MIGRATED_ANNOTATION: &str = "telecom.dev/migrated";
@@ -29,7 +29,7 @@ pub const REPLICAS_ANNOTATION: &str = "telecom.dev/replicas";
 pub const REPLICAS_BY_MANIFEST: &str = "manifest";
 /// The autoscaler sets the number of replicas.
 pub const REPLICAS_BY_AUTOSCALER: &str = "autoscaler";
-/// Annotation on a `TelecomCluster`: a new value asks for a new admin token. On the admin token's
+/// Annotation on a TelecomCluster: a new value asks for a new admin token. On the admin token's
 /// Secret: the value that was last honoured.
 pub const ROTATE_KEYS_ANNOTATION: &str = "telecom.dev/rotate-keys";
 /// Annotation on server Pods: hash of every Secret value that reaches them by environment.
@@ -70,8 +70,8 @@ impl Component {
     }
 }
 
-/// Name of the Deployment, Service, `ServiceAccount`, autoscaler, disruption budget, network policy
-/// and `ServiceMonitor` of a cluster.
+/// Name of the Deployment, Service, ServiceAccount, autoscaler, disruption budget, network policy
+/// and ServiceMonitor of a cluster.
 pub fn server(cluster: &str) -> String {
     format!("{cluster}-server")
 }
@@ -86,7 +86,7 @@ pub fn admin_token(cluster: &str) -> String {
     format!("{cluster}-admin-token")
 }
 
-/// Name of the embedded PostgreSQL's `StatefulSet`, Service, Secret and network policy.
+/// Name of the embedded PostgreSQL's StatefulSet, Service, Secret and network policy.
 pub fn postgres(cluster: &str) -> String {
     format!("{cluster}-postgres")
 }
@@ -96,7 +96,7 @@ pub fn postgres_data(cluster: &str) -> String {
     format!("{cluster}-postgres-data")
 }
 
-/// Name of the immutable `ConfigMap` that holds the configuration of this hash.
+/// Name of the immutable ConfigMap that holds the configuration of this hash.
 pub fn config(cluster: &str, hash: &str) -> String {
     format!("{cluster}-config-{hash}")
 }
@@ -144,5 +144,10 @@ pub fn long_hash(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(digit.into(), 16));
+        }
+        text
+    })
 }

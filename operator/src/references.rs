@@ -1,4 +1,4 @@
-//! What a `TelecomCluster` refers to, and what the world says of it: facts without any secret bytes.
+//! What a TelecomCluster refers to, and what the world says of it: facts without any secret bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,13 +90,13 @@ impl Facts {
 pub struct Live {
     /// The Deployment, if there is one.
     pub deployment: Option<LiveDeployment>,
-    /// Annotation [`names::PINNED_IMAGE_ANNOTATION`] of the embedded database's `StatefulSet`.
+    /// Annotation [`names::PINNED_IMAGE_ANNOTATION`] of the embedded database's StatefulSet.
     pub pinned_database_image: Option<String>,
     /// The embedded database's volume claim, if there is one.
     pub database_claim: Option<LiveClaim>,
     /// Annotation [`names::ROTATE_KEYS_ANNOTATION`] of the admin token's Secret.
     pub admin_token_rotation: Option<String>,
-    /// Whether the `ServiceMonitor` kind is served.
+    /// Whether the ServiceMonitor kind is served.
     pub service_monitor_kind: bool,
     /// Whether a cluster that follows the operator's version may move to a newer image now.
     pub may_upgrade: bool,

@@ -116,7 +116,7 @@ pub struct Image {
 pub enum Scaling {
     /// The manifest.
     Fixed(i32),
-    /// A `HorizontalPodAutoscaler`.
+    /// A HorizontalPodAutoscaler.
     Auto(Autoscaling),
 }
 
@@ -133,7 +133,7 @@ pub struct Pod {
     pub affinity: Option<Affinity>,
     /// Spread; unset: over hosts and zones where possible.
     pub spread: Option<Vec<TopologySpreadConstraint>>,
-    /// `PriorityClass`.
+    /// PriorityClass.
     pub priority_class: Option<String>,
     /// Labels beside the operator's own.
     pub labels: BTreeMap<String, String>,
@@ -149,7 +149,7 @@ pub struct Pod {
     pub strategy: DeploymentStrategy,
     /// Seconds ready before available.
     pub min_ready_seconds: i32,
-    /// `ServiceAccount`; unset: the operator makes one.
+    /// ServiceAccount; unset: the operator makes one.
     pub service_account: Option<String>,
     /// Seconds to finish after the order to stop.
     pub grace_period: i64,
@@ -196,7 +196,7 @@ pub struct Embedded {
     pub pinned: bool,
     /// Size of the volume, canonical.
     pub size: String,
-    /// `StorageClass` of the volume; of a volume that is there already, its own.
+    /// StorageClass of the volume; of a volume that is there already, its own.
     pub storage_class: Option<String>,
     /// CPU and memory.
     pub resources: ResourceRequirements,
@@ -226,7 +226,7 @@ pub struct Metrics {
     pub token_empty: bool,
     /// Seconds between two samples.
     pub export_interval_seconds: i32,
-    /// The `ServiceMonitor`, when one is wanted.
+    /// The ServiceMonitor, when one is wanted.
     pub service_monitor: Option<ServiceMonitor>,
 }
 

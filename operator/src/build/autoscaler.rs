@@ -1,4 +1,4 @@
-//! The `HorizontalPodAutoscaler` on the server's Deployment.
+//! The HorizontalPodAutoscaler on the server's Deployment.
 
 use k8s_openapi::api::autoscaling::v2::{
     CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,

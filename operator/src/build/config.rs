@@ -1,4 +1,4 @@
-//! The server's configuration: one immutable `ConfigMap` for each content, so that a Pod of an old
+//! The server's configuration: one immutable ConfigMap for each content, so that a Pod of an old
 //! generation never reads a new configuration.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::validate::Validated;
 
 /// Folder in which the server finds its configuration and certificates.
 pub(super) const FOLDER: &str = "/etc/telecom";
-/// Name of the configuration file, and its key in the `ConfigMap`.
+/// Name of the configuration file, and its key in the ConfigMap.
 pub(super) const FILE: &str = "config.yaml";
 /// File with the certificates that the database's certificate is checked against.
 pub(super) const DATABASE_CA: &str = "database-ca.crt";
@@ -29,7 +29,7 @@ pub const HTTP_PORT: u16 = 8080;
 pub(super) struct Config {
     /// Hash of the content.
     pub hash: String,
-    /// The `ConfigMap`.
+    /// The ConfigMap.
     pub object: Object,
 }
 

@@ -33,7 +33,7 @@ const VOLUME_PATH: &str = "/var/lib/postgresql/data";
 const PASSWORD_FOLDER: &str = "/etc/telecom";
 const ACCOUNT_FOLDER: &str = "/run/telecom";
 
-/// Secret, volume claim, Service and `StatefulSet`; nothing for an external database.
+/// Secret, volume claim, Service and StatefulSet; nothing for an external database.
 pub(super) fn build(cluster: &Validated, generated: &Generated) -> Result<Vec<Object>, BuildError> {
     let embedded = match &cluster.database.source {
         DatabaseSource::Embedded(embedded) => embedded,
@@ -47,7 +47,7 @@ pub(super) fn build(cluster: &Validated, generated: &Generated) -> Result<Vec<Ob
     ])
 }
 
-/// A claim of its own rather than a claim template: those of a `StatefulSet` cannot grow.
+/// A claim of its own rather than a claim template: those of a StatefulSet cannot grow.
 fn claim(cluster: &Validated, embedded: &Embedded) -> Result<Object, BuildError> {
     let name = names::postgres_data(&cluster.name);
     let size = Quantity(embedded.size.clone());

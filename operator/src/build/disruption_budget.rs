@@ -1,4 +1,4 @@
-//! The `PodDisruptionBudget` of the server: one Pod at a time.
+//! The PodDisruptionBudget of the server: one Pod at a time.
 
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;

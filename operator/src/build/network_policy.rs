@@ -23,7 +23,7 @@ pub(super) fn build(cluster: &Validated) -> Result<Vec<Object>, BuildError> {
     };
     let mut policies = vec![policy(
         cluster,
-        names::server(&cluster.name),
+        &names::server(&cluster.name),
         Component::Server,
         NetworkPolicySpec {
             pod_selector: Some(clients(cluster)),
@@ -35,7 +35,7 @@ pub(super) fn build(cluster: &Validated) -> Result<Vec<Object>, BuildError> {
     if matches!(cluster.database.source, DatabaseSource::Embedded(_)) {
         policies.push(policy(
             cluster,
-            names::postgres(&cluster.name),
+            &names::postgres(&cluster.name),
             Component::Database,
             NetworkPolicySpec {
                 pod_selector: Some(database(cluster)),
@@ -53,15 +53,15 @@ pub(super) fn build(cluster: &Validated) -> Result<Vec<Object>, BuildError> {
 
 fn policy(
     cluster: &Validated,
-    name: String,
+    name: &str,
     component: Component,
     spec: NetworkPolicySpec,
 ) -> Result<Object, BuildError> {
     let policy = NetworkPolicy {
-        metadata: metadata(cluster, name.clone(), component),
+        metadata: metadata(cluster, name.to_owned(), component),
         spec: Some(spec),
     };
-    Object::applied(Kind::NetworkPolicy, &name, &policy)
+    Object::applied(Kind::NetworkPolicy, name, &policy)
 }
 
 /// The operator always; the others as the manifest says. No list means everyone, an empty one nobody.

@@ -35,7 +35,7 @@ pub struct Object {
     pub kind: Kind,
     /// Its name.
     pub name: String,
-    /// The whole object, to be POSTed when there is none. Only for what the operator must not overwrite:
+    /// The whole object, to be posted when there is none. Only for what the operator must not overwrite:
     /// generated Secrets, and Jobs, which cannot be changed.
     pub create: Option<Value>,
     /// A merge patch to be sent to the object that is there, now: a new generated value.

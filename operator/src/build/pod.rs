@@ -111,7 +111,7 @@ pub(super) fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
 }
 
 /// Configuration and certificates in one folder. The kubelet follows changes of the Secrets, so that
-/// certificates are renewed without a restart; the `ConfigMap` never changes.
+/// certificates are renewed without a restart; the ConfigMap never changes.
 fn config_volume(cluster: &Validated, config_map: &str) -> Volume {
     let telemetry = cluster.telemetry.as_ref();
     let certificates = [

@@ -1,4 +1,4 @@
-//! The `ServiceAccount` of the server's Pods: a name without any permission, and no token.
+//! The ServiceAccount of the server's Pods: a name without any permission, and no token.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 

@@ -1,4 +1,4 @@
-//! The `ServiceMonitor` by which the Prometheus Operator has the server scraped, each Pod once.
+//! The ServiceMonitor by which the Prometheus Operator has the server scraped, each Pod once.
 
 use serde_json::{Value, json};
 use telecom_crds::{RelabelConfig, ServiceMonitor};

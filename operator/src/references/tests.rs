@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-fn referred(spec: serde_json::Value) -> Vec<String> {
+fn referred(spec: &serde_json::Value) -> Vec<String> {
     let cluster: TelecomCluster = serde_json::from_value(json!({
         "apiVersion": "telecom.dev/v1alpha1",
         "kind": "TelecomCluster",
@@ -25,7 +25,7 @@ fn referred(spec: serde_json::Value) -> Vec<String> {
 #[test]
 fn the_smallest_manifest_refers_to_what_the_operator_makes() {
     assert_eq!(
-        referred(json!({})),
+        referred(&json!({})),
         [
             "DatabaseUrl: demo-postgres/uri (made)",
             "AdminToken: demo-admin-token/token (made)",
@@ -47,7 +47,7 @@ fn every_reference_is_found() {
         "telemetry": {"endpoint": "http://o:4317", "headersSecretRef": secret("f"), "caSecretRef": secret("g")},
     });
     assert_eq!(
-        referred(spec),
+        referred(&spec),
         [
             "DatabaseUrl: a/k",
             "DatabaseDirectUrl: b/k",
@@ -66,7 +66,7 @@ fn a_feature_that_is_off_refers_to_nothing() {
     let spec =
         json!({"metrics": {"enabled": false, "bearerTokenSecretRef": {"name": "e", "key": "k"}}});
     assert!(
-        !referred(spec)
+        !referred(&spec)
             .iter()
             .any(|reference| reference.starts_with("MetricsToken"))
     );

@@ -16,7 +16,7 @@ pub(super) fn validate(
     problems: &mut Vec<Problem>,
 ) -> Option<Database> {
     match scope.spec().embedded_database() {
-        Some(wanted) => embedded(scope, operator, wanted, problems),
+        Some(wanted) => Some(embedded(scope, operator, wanted, problems)),
         None => external(scope, problems),
     }
 }
@@ -26,7 +26,7 @@ fn embedded(
     operator: &OperatorDefaults,
     wanted: EmbeddedDatabase,
     problems: &mut Vec<Problem>,
-) -> Option<Database> {
+) -> Database {
     let live = &scope.facts.live;
     let url = SecretKey::embedded_database_uri(scope.name());
     let claim = live.database_claim.as_ref();
@@ -50,7 +50,7 @@ fn embedded(
         Some(claim) => claim.storage_class.clone(),
         None => wanted.storage.storage_class_name,
     };
-    Some(Database {
+    Database {
         source: DatabaseSource::Embedded(Embedded {
             image,
             pinned,
@@ -69,7 +69,7 @@ fn embedded(
         ca: None,
         pooler: false,
         max_connections: scope.spec().database.max_connections,
-    })
+    }
 }
 
 /// A volume without its password is no reason to make up a new one: the data would be locked for ever.

@@ -37,7 +37,7 @@ fn secrets_that_do_not_suit() {
         key: "uri".to_owned(),
     };
     key_missing.secrets.insert(secret, SecretFact::KeyMissing);
-    let cases = [
+    let cases = vec![
         (
             EXTERNAL,
             Facts::default(),
