@@ -28,7 +28,8 @@ pub async fn served(client: &Client) -> Served {
         Ok(Ok(_)) => Served::Yes,
         // The group, the version or the kind is missing.
         Ok(Err(kube::Error::Discovery(_))) => Served::No,
-        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Served::No,
+        // The answer for an unknown group is plain text, so only the code can be relied on.
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Served::No,
         Ok(Err(error)) => {
             tracing::warn!(%error, "could not find out whether ServiceMonitors are served");
             Served::Unknown

@@ -78,8 +78,11 @@ pub fn edge(kind: ConditionType, before: Option<Reason>, now: Reason) -> Option<
     }
     let recovered = before.is_some_and(|before| tone(before) == Tone::Problem);
     match tone(now) {
-        // Ready only repeats the reason of the condition that holds it back.
-        Tone::Problem => (kind != ConditionType::Ready).then_some(EventType::Warning),
+        // Ready and Progressing repeat the reason of the condition that holds them back.
+        Tone::Problem => {
+            let repeats = matches!(kind, ConditionType::Ready | ConditionType::Progressing);
+            (!repeats || now == Reason::InternalError).then_some(EventType::Warning)
+        }
         Tone::Waiting => None,
         Tone::Good => {
             let milestone = match kind {
@@ -91,7 +94,8 @@ pub fn edge(kind: ConditionType, before: Option<Reason>, now: Reason) -> Option<
                 | ConditionType::MonitoringReady
                 | ConditionType::Contended => false,
             };
-            (milestone || recovered).then_some(EventType::Normal)
+            let repeats = matches!(kind, ConditionType::Progressing);
+            (milestone || recovered && !repeats).then_some(EventType::Normal)
         }
     }
 }
@@ -160,6 +164,8 @@ mod tests {
             (C::ConfigurationValid, Some(R::Valid), R::SecretNotFound, warning),
             (C::ConfigurationValid, Some(R::SecretNotFound), R::Valid, normal),
             (C::Ready, Some(R::Ready), R::SecretNotFound, None),
+            (C::Progressing, Some(R::RolloutInProgress), R::ImagePullFailed, None),
+            (C::Progressing, Some(R::Complete), R::InternalError, warning),
             (C::Ready, Some(R::SecretNotFound), R::Ready, normal),
             (C::Paused, None, R::NotPaused, None),
             (C::Paused, None, R::Paused, normal),

@@ -98,8 +98,12 @@ fn of_container(pod: &str, container: &ContainerStatus) -> Option<Cause> {
     let image = &container.image;
     match word {
         "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" => {
+            // The kubelet tells the same failure in two forms in turn: keep what they share, or the
+            // status would be written each time.
+            let told = told.rsplit("ErrImagePull: ").next().unwrap_or(told).trim_end_matches('.');
+            let why = if told.is_empty() || told.starts_with("Back-off") { "the pull failed" } else { told };
             let advice = "Check the name, the registry and spec.imagePullSecrets.";
-            let message = format!("Pod {pod} cannot pull image {image}: {word}. {told} {advice}");
+            let message = format!("Pod {pod} cannot pull image {image}: {why}. {advice}");
             Some(Cause::Told(Reason::ImagePullFailed, message))
         }
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {

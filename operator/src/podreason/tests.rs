@@ -31,6 +31,17 @@ fn an_image_that_cannot_be_pulled_is_named() {
 }
 
 #[test]
+fn both_forms_of_a_failed_pull_make_one_message() {
+    let message = |reason: &str, message: &str| {
+        let waiting = json!({"waiting": {"reason": reason, "message": message}});
+        told(json!({"containerStatuses": container(waiting, json!({}))})).1
+    };
+    let first = message("ErrImagePull", "no such host");
+    let second = message("ImagePullBackOff", "Back-off pulling image \"registry/none:9\": ErrImagePull: no such host");
+    assert_eq!(first, second);
+}
+
+#[test]
 fn a_crash_tells_the_servers_own_words() {
     let words = r#"{"reason":"ConfigInvalid","message":"/etc/telecom/config.yaml: grpc.listen: not an address"}"#;
     let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
