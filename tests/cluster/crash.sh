@@ -35,6 +35,8 @@ fresh_machine() {
         mount -t overlay overlay -o "lowerdir=$dir,upperdir=$REPORT/layers$dir/upper,workdir=$REPORT/layers$dir/work" "$dir"
     done
     rm -rf "${OUTSIDE_DIRS[@]}"
+    # Our copies of the mounts of a cluster that runs beside: they would come and go with its Pods.
+    awk -v dir="$PROJECT/.cluster/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l
 }
 
 # run NAME COMMAND...: keeps the output apart, shows it when the command fails.
@@ -58,7 +60,7 @@ machine() {
     find /sys/fs/cgroup -maxdepth 2 -type d
     for name in "${SYSCTLS[@]}"; do echo "$name $(cat "/proc/sys/$name")"; done
     for dir in "${OUTSIDE_DIRS[@]}" /etc/kubernetes /usr/libexec/kubernetes /var/log/pods /run/netns /opt/cni; do [ ! -e "$dir" ] || find "$dir"; done
-    ps -e -o comm= | grep -E 'etcd|kube|containerd|storage' || true
+    for name in etcd kube containerd storage-prov; do pgrep -a "$name" || true; done
 }
 
 down_leaves_nothing() {

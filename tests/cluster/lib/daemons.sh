@@ -18,8 +18,9 @@ daemon_pid() {
 }
 
 # is_ours PID NAME: did this checkout start it under that name?
+# (No `grep -q` behind a pipe in these scripts: it leaves early, the writer dies of SIGPIPE, and pipefail calls that "no".)
 is_ours() {
-    tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | grep -qxF "TELECOM_LOCAL_CLUSTER=$CLUSTER_DIR:$2"
+    tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | grep -xF "TELECOM_LOCAL_CLUSTER=$CLUSTER_DIR:$2" >/dev/null
 }
 
 # stamp FILES... -- WORDS...: the hash of what a daemon runs with.
@@ -100,8 +101,8 @@ stray_pids() {
     for dir in /proc/[0-9]*; do
         pid=${dir#/proc/}
         [ "$pid" != "$$" ] || continue
-        if tr '\0' '\n' <"$dir/environ" 2>/dev/null | grep -qF "TELECOM_LOCAL_CLUSTER=$CLUSTER_DIR:" ||
-            tr '\0' '\n' <"$dir/cmdline" 2>/dev/null | grep -qxF "$CONTAINERD_SOCKET"; then
+        if tr '\0' '\n' <"$dir/environ" 2>/dev/null | grep -F "TELECOM_LOCAL_CLUSTER=$CLUSTER_DIR:" >/dev/null ||
+            tr '\0' '\n' <"$dir/cmdline" 2>/dev/null | grep -xF "$CONTAINERD_SOCKET" >/dev/null; then
             echo "$pid"
         fi
     done

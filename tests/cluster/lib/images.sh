@@ -11,12 +11,12 @@ ensure_image() {
     wanted=$(cat "$archive.digest")
     # Docker's own names: a pod that says telecom-operator/server:0.1.0 means docker.io/telecom-operator/server:0.1.0.
     reference=$(image_name "$name")
-    if ctr_local images ls "name==$reference" | grep -qF "$wanted"; then
+    if ctr_local images ls "name==$reference" | grep -F "$wanted" >/dev/null; then
         echo "$name is there"
         return 0
     fi
     ctr_local images import --digests=false "$archive"
-    ctr_local images ls "name==$reference" | grep -qF "$wanted" || die "containerd took $archive but shows no $reference with digest $wanted"
+    ctr_local images ls "name==$reference" | grep -F "$wanted" >/dev/null || die "containerd took $archive but shows no $reference with digest $wanted"
     echo "$name" >>"$IMPORTED"
 }
 

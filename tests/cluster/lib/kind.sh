@@ -13,7 +13,7 @@ choose_road() {
 }
 
 start_kind() {
-    if ! kind get clusters 2>/dev/null | grep -qx "$CLUSTER_KIND_NAME"; then
+    if ! kind get clusters 2>/dev/null | grep -x "$CLUSTER_KIND_NAME" >/dev/null; then
         kind create cluster --name "$CLUSTER_KIND_NAME" --image "$KIND_NODE_IMAGE" --kubeconfig "$KUBECONFIG_FILE" --wait 120s
     fi
     kind export kubeconfig --name "$CLUSTER_KIND_NAME" --kubeconfig "$KUBECONFIG_FILE"
@@ -47,7 +47,7 @@ load_kind_images() {
 
 remove_kind() {
     command -v kind >/dev/null || return 0
-    if kind get clusters 2>/dev/null | grep -qx "$CLUSTER_KIND_NAME"; then
+    if kind get clusters 2>/dev/null | grep -x "$CLUSTER_KIND_NAME" >/dev/null; then
         kind delete cluster --name "$CLUSTER_KIND_NAME" --kubeconfig "$KUBECONFIG_FILE"
     fi
 }

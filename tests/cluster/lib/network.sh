@@ -92,7 +92,7 @@ remove_network() {
     if [ -e "/sys/class/net/$BRIDGE" ] && [ "$(cat "/sys/class/net/$BRIDGE/ifalias")" = "$CLUSTER_DIR" ]; then
         ip link delete "$BRIDGE"
     fi
-    if command -v nft >/dev/null && nft list table ip "$NFT_TABLE" 2>/dev/null | grep -qF "comment \"$CLUSTER_DIR\""; then
+    if command -v nft >/dev/null && nft list table ip "$NFT_TABLE" 2>/dev/null | grep -F "comment \"$CLUSTER_DIR\"" >/dev/null; then
         nft delete table ip "$NFT_TABLE"
         # kube-proxy's tables carry no owner; they are ours when our own table was there and no kube-proxy is left.
         if ! pgrep -x kube-proxy >/dev/null; then

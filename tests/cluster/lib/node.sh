@@ -202,5 +202,5 @@ unmount_all() {
         echo "round $round: unmounting $(wc -l <<<"$mounts") mounts"
         while read -r mount; do umount "$mount" 2>/dev/null || umount -l "$mount" || true; done <<<"$mounts"
     done
-    ! awk '{ print $5 }' /proc/self/mountinfo | grep -qF "$CLUSTER_DIR/"
+    ! awk '{ print $5 }' /proc/self/mountinfo | grep -F "$CLUSTER_DIR/" >/dev/null
 }
