@@ -43,6 +43,7 @@ struct File<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     otel: Option<Otel<'a>>,
     logging: Logging,
+    shutdown: Shutdown,
 }
 
 #[derive(Serialize)]
@@ -87,6 +88,13 @@ struct Logging {
     format: &'static str,
 }
 
+/// How the server spends the Pod's grace period.
+#[derive(Serialize)]
+struct Shutdown {
+    delay: String,
+    drain_timeout: String,
+}
+
 pub(super) fn build(cluster: &Validated) -> Result<Config, BuildError> {
     let text = serde_yaml::to_string(&file(cluster))?;
     let hash = names::short_hash(&text);
@@ -126,6 +134,19 @@ fn file(cluster: &Validated) -> File<'_> {
                 LogFormat::Text => "text",
             },
         },
+        shutdown: shutdown(cluster.pod.grace_period),
+    }
+}
+
+/// First the Pod says that it is not ready and goes on serving while Services and load balancers look
+/// away, then it finishes its calls; a little is left for the last telemetry before the kubelet kills.
+fn shutdown(grace_period: i64) -> Shutdown {
+    let delay = if grace_period >= 10 { 3 } else { 0 };
+    let flush = if grace_period >= 10 { 4 } else { 1 };
+    let drain = (grace_period - delay - flush).max(0);
+    Shutdown {
+        delay: format!("{delay}s"),
+        drain_timeout: format!("{drain}s"),
     }
 }
 
@@ -180,5 +201,28 @@ fn level(level: LogLevel) -> &'static str {
         LogLevel::Info => "info",
         LogLevel::Debug => "debug",
         LogLevel::Trace => "trace",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The grace period is spent whole and never overspent.
+
+    use super::*;
+
+    #[test]
+    fn shutdown_fits_the_grace_period() {
+        let cases = [
+            (1, ("0s", "0s")),
+            (5, ("0s", "4s")),
+            (10, ("3s", "3s")),
+            (30, ("3s", "23s")),
+            (3600, ("3s", "3593s")),
+        ];
+        for (grace, (delay, drain)) in cases {
+            let shutdown = shutdown(grace);
+            let found = (shutdown.delay.as_str(), shutdown.drain_timeout.as_str());
+            assert_eq!(found, (delay, drain), "{grace}");
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, HTTPGetAction, Lifecycle, LifecycleHandler, PodSpec, PodTemplateSpec,
-    Probe, SleepAction, TopologySpreadConstraint,
+    Container, ContainerPort, HTTPGetAction, PodSpec, PodTemplateSpec, Probe,
+    TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -20,8 +20,6 @@ use crate::names::{self, Component};
 use crate::references::Live;
 use crate::validate::{Scaling, Validated};
 
-/// Seconds in which Services and load balancers learn that a Pod is leaving, before it is told to stop.
-const LEAVING_SECONDS: i64 = 3;
 /// Generations that a rollback can go back to.
 const GENERATIONS: i32 = 5;
 
@@ -149,22 +147,8 @@ fn container(cluster: &Validated, environment: &Environment) -> Container {
             probes.startup.timeout_seconds,
             probes.startup.failure_threshold,
         )),
-        lifecycle: leaving(cluster.pod.grace_period),
         ..pod::container(cluster, "server", &["serve"], &environment.server)
     }
-}
-
-/// Sleeping needs nothing in the image (KEP-3960). A very short grace period is left to the server alone.
-fn leaving(grace_period: i64) -> Option<Lifecycle> {
-    (grace_period >= 3 * LEAVING_SECONDS).then(|| Lifecycle {
-        pre_stop: Some(LifecycleHandler {
-            sleep: Some(SleepAction {
-                seconds: LEAVING_SECONDS,
-            }),
-            ..LifecycleHandler::default()
-        }),
-        ..Lifecycle::default()
-    })
 }
 
 fn port(name: &str, port: u16) -> ContainerPort {

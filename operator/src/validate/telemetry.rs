@@ -1,6 +1,6 @@
 //! OTLP export: each URL read, and each signal given somewhere to go.
 
-use telecom_crds::Reason;
+use telecom_crds::{Reason, TelemetryProtocol};
 use url::Url;
 
 use super::secrets::{Scope, check};
@@ -20,7 +20,7 @@ pub(super) fn validate(scope: &Scope<'_>, problems: &mut Vec<Problem>) -> Option
         ("endpoints.logs", &endpoints.logs),
     ] {
         let Some(value) = value else { continue };
-        match read_url(field, value) {
+        match read_url(field, value, given.protocol) {
             Ok(url) => urls.push(url),
             Err(message) => problems.push(Problem::configuration(Reason::InvalidValue, message)),
         }
@@ -63,7 +63,7 @@ pub(super) fn validate(scope: &Scope<'_>, problems: &mut Vec<Problem>) -> Option
     })
 }
 
-fn read_url(field: &str, value: &str) -> Result<Url, String> {
+fn read_url(field: &str, value: &str, protocol: TelemetryProtocol) -> Result<Url, String> {
     let url = Url::parse(value).map_err(|error| {
         format!("spec.telemetry.{field} is not a URL ({error}): write one such as http://otel-collector:4317")
     })?;
@@ -73,11 +73,17 @@ fn read_url(field: &str, value: &str) -> Result<Url, String> {
             url.scheme()
         ));
     }
-    if field == "endpoint" && !matches!(url.path(), "" | "/") {
-        return Err(format!(
-            "spec.telemetry.endpoint has the path {}: give the base URL alone, or put the whole URL under spec.telemetry.endpoints",
-            url.path()
-        ));
+    let path = url.path();
+    if matches!(path, "" | "/") {
+        return Ok(url);
     }
-    Ok(url)
+    match (field, protocol) {
+        ("endpoint", _) => Err(format!(
+            "spec.telemetry.endpoint has the path {path}: give the base URL alone, or put the whole URL under spec.telemetry.endpoints"
+        )),
+        (_, TelemetryProtocol::Grpc) => Err(format!(
+            "spec.telemetry.{field} has the path {path}, which gRPC has no use for: remove the path, or set spec.telemetry.protocol to Http"
+        )),
+        (_, TelemetryProtocol::Http) => Ok(url),
+    }
 }

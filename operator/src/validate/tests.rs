@@ -117,6 +117,10 @@ fn urls_that_do_not_suit() {
             "telemetry: {endpoints: {traces: 'ftp://otel/x'}}",
             "spec.telemetry.endpoints.traces has the scheme ftp: use http:// or https://",
         ),
+        (
+            "telemetry: {endpoints: {traces: 'https://t.example.com/v1/traces'}}",
+            "spec.telemetry.endpoints.traces has the path /v1/traces, which gRPC has no use for: remove the path, or set spec.telemetry.protocol to Http",
+        ),
     ];
     for (spec, message) in cases {
         let expected = [(Reason::InvalidValue, message.to_owned())];
@@ -283,7 +287,7 @@ fn defaults_that_depend_on_something_else() {
     assert!(valid("replicas: 2", &Facts::default()).disruption_budget);
     // Nowhere to send metrics: they stay here, although exportMetrics is true by default.
     let traces = valid(
-        "telemetry: {endpoints: {traces: 'https://t.example.com/x'}}",
+        "telemetry: {protocol: Http, endpoints: {traces: 'https://t.example.com/x'}}",
         &Facts::default(),
     );
     assert!(!traces.telemetry.unwrap().export_metrics);
@@ -344,7 +348,7 @@ fn strategies_are_complete() {
 fn the_full_manifest_is_valid() {
     let validated = validate(&full(), &full_facts(), &operator()).unwrap();
     assert!(validated.retain);
-    assert_eq!(validated.telemetry.unwrap().ports, [443, 4317]);
+    assert_eq!(validated.telemetry.unwrap().ports, [443, 4318]);
     assert!(
         matches!(&validated.database.source, DatabaseSource::External(external) if external.ports == [5432, 6432])
     );
