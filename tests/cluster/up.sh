@@ -25,7 +25,7 @@ up_local_cluster() {
     step "images of the cluster" "run again; the log names the program that failed" import_images "${LOCAL_IMAGES[@]}"
     step "kubelet, kube-proxy" "the log above; most often cgroups or nftables that this kernel lacks" start_node
     step "storage" "the log above" start_storage
-    step "DNS, metrics" "kubectl -n kube-system describe pods; the log above" up_addons
+    step "DNS" "kubectl -n kube-system describe pods; the log above" up_addons
 }
 
 start_node() {
@@ -36,7 +36,7 @@ start_node() {
 
 up_addons() {
     start_addons
-    wait_addons
+    wait_dns
 }
 
 main() {
@@ -65,6 +65,8 @@ main() {
         step "operator (helm)" "the events above; kubectl -n $OPERATOR_NAMESPACE describe pods" install_charts
         step "example cluster Ready" "the conditions above say what is missing" apply_example
     fi
+    # It wants two samples, 15 seconds apart, before it is ready: everything else goes on meanwhile.
+    [ "$road" = kind ] || step "metrics" "kubectl -n kube-system logs deployment/metrics-server" wait_metrics
     summary
     say "up in $SECONDS s"
 }

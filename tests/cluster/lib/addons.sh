@@ -29,8 +29,9 @@ start_addons() {
     apply "$CLUSTER_SOURCE/manifests/metrics-server.yaml"
 }
 
-wait_addons() {
+wait_dns() {
     kubectl -n kube-system rollout status deployment/coredns --timeout=90s
-    kubectl -n kube-system rollout status deployment/metrics-server --timeout=120s
     daemon_alive storage-provisioner
 }
+
+wait_metrics() { kubectl -n kube-system rollout status deployment/metrics-server --timeout=120s; }
