@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::TelecomCluster;
 
-pub(crate) use core_types::is_core_type;
+pub(crate) use core_types::core_type;
 
 /// The definition that is generated into `crds/telecom.dev_telecomclusters.yaml`.
 ///

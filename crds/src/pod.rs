@@ -43,6 +43,9 @@ pub struct ExtraVolume {
     pub secret: Option<SecretVolumeSource>,
     /// A folder that lives as long as the Pod.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("!has(self.sizeLimit) || isQuantity(string(self.sizeLimit))")
+        .message("must be a size such as 64Mi")
+        .field_path(".sizeLimit"))]
     pub empty_dir: Option<EmptyDirVolumeSource>,
     /// A volume claimed by name.
     #[serde(skip_serializing_if = "Option::is_none")]

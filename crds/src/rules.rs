@@ -80,15 +80,13 @@ pub fn not_longer(short: &str, long: &str, message: &str) -> Rule {
     let readable = |field: &str| {
         format!("self.{field}.matches('{DURATION}') && self.{field}.matches('[1-9]')")
     };
-    forbidden(
-        &format!(
-            "!has(self.{short}) || !has(self.{long}) || !({}) || !({}) || duration(self.{short}) <= duration(self.{long})",
-            readable(short),
-            readable(long)
-        ),
-        &format!(".{short}"),
-        message,
-    )
+    Rule::new(format!(
+        "!has(self.{short}) || !has(self.{long}) || !({}) || !({}) || duration(self.{short}) <= duration(self.{long})",
+        readable(short),
+        readable(long)
+    ))
+    .message(message)
+    .field_path(format!(".{short}"))
 }
 
 /// Values of labels.

@@ -46,6 +46,7 @@ pub struct Telemetry {
     #[schemars(range(min = 0, max = 1))]
     pub sample_ratio: f64,
     /// Whether metrics are exported as well, the same ones as on `/metrics`, each `metrics.exportIntervalSeconds`.
+    /// With neither `endpoint` nor `endpoints.metrics` they have nowhere to go and stay.
     #[serde(default = "yes")]
     pub export_metrics: bool,
     /// Whether log records are exported as well.

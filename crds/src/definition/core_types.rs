@@ -3,26 +3,62 @@
 use serde_json::{Value, json};
 
 /// Fields whose type is Kubernetes' own. Their own description is ours; below it stand Kubernetes' words.
-const ROOTS: &[&str] = &[
-    ".spec.affinity",
-    ".spec.autoscaling.behavior",
-    ".spec.database.embedded.resources",
-    ".spec.extraEnv",
-    ".spec.extraVolumes[].configMap",
-    ".spec.extraVolumes[].csi",
-    ".spec.extraVolumes[].emptyDir",
-    ".spec.extraVolumes[].persistentVolumeClaim",
-    ".spec.extraVolumes[].projected",
-    ".spec.extraVolumes[].secret",
-    ".spec.imagePullSecrets",
-    ".spec.networkPolicy.egress",
-    ".spec.networkPolicy.grpcFrom",
-    ".spec.networkPolicy.metricsFrom",
-    ".spec.podSecurityContext",
-    ".spec.resources",
-    ".spec.strategy",
-    ".spec.tolerations",
-    ".spec.topologySpreadConstraints",
+const ROOTS: &[(&str, &str)] = &[
+    (".spec.affinity", "Affinity (core/v1)"),
+    (
+        ".spec.autoscaling.behavior",
+        "HorizontalPodAutoscalerBehavior (autoscaling/v2)",
+    ),
+    (
+        ".spec.database.embedded.resources",
+        "ResourceRequirements (core/v1)",
+    ),
+    (".spec.extraEnv", "list of EnvVar (core/v1)"),
+    (
+        ".spec.extraVolumes[].configMap",
+        "ConfigMapVolumeSource (core/v1)",
+    ),
+    (".spec.extraVolumes[].csi", "CSIVolumeSource (core/v1)"),
+    (
+        ".spec.extraVolumes[].emptyDir",
+        "EmptyDirVolumeSource (core/v1)",
+    ),
+    (
+        ".spec.extraVolumes[].persistentVolumeClaim",
+        "PersistentVolumeClaimVolumeSource (core/v1)",
+    ),
+    (
+        ".spec.extraVolumes[].projected",
+        "ProjectedVolumeSource (core/v1)",
+    ),
+    (
+        ".spec.extraVolumes[].secret",
+        "SecretVolumeSource (core/v1)",
+    ),
+    (
+        ".spec.imagePullSecrets",
+        "list of LocalObjectReference (core/v1)",
+    ),
+    (
+        ".spec.networkPolicy.egress",
+        "list of NetworkPolicyEgressRule (networking.k8s.io/v1)",
+    ),
+    (
+        ".spec.networkPolicy.grpcFrom",
+        "list of NetworkPolicyPeer (networking.k8s.io/v1)",
+    ),
+    (
+        ".spec.networkPolicy.metricsFrom",
+        "list of NetworkPolicyPeer (networking.k8s.io/v1)",
+    ),
+    (".spec.podSecurityContext", "PodSecurityContext (core/v1)"),
+    (".spec.resources", "ResourceRequirements (core/v1)"),
+    (".spec.strategy", "DeploymentStrategy (apps/v1)"),
+    (".spec.tolerations", "list of Toleration (core/v1)"),
+    (
+        ".spec.topologySpreadConstraints",
+        "list of TopologySpreadConstraint (core/v1)",
+    ),
 ];
 
 /// Left out, since the oldest supported Kubernetes (1.31) does not have them on, or since a server Pod on Linux
@@ -114,20 +150,19 @@ const KEYED_LISTS: &[(&str, &[&str])] = &[
 const QUANTITY: &str = "^[0-9]+([.][0-9]+)?([KMGTPE]i|[numkMGTPE])?$";
 const PORT_NAME: &str = "^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$";
 
-/// Patterns of what is a number or a text. Those of `resources` and `strategy` are rules with a sentence.
-const PATTERNS: &[(&str, &str)] = &[
-    (".divisor", QUANTITY),
-    (".sizeLimit", QUANTITY),
-    (".ports[].port", PORT_NAME),
-];
+/// Patterns of what is a number or a text. Those of `resources`, `strategy` and `emptyDir` are rules with a sentence.
+const PATTERNS: &[(&str, &str)] = &[(".divisor", QUANTITY), (".ports[].port", PORT_NAME)];
 
-/// Whether the field at `path` has one of Kubernetes' own types.
-pub fn is_core_type(path: &str) -> bool {
-    ROOTS.contains(&path)
+/// Kubernetes' name for the type of the field at `path`, if it is one of Kubernetes' own.
+pub fn core_type(path: &str) -> Option<&'static str> {
+    ROOTS
+        .iter()
+        .find(|(root, _)| *root == path)
+        .map(|(_, name)| *name)
 }
 
 fn below_core_type(path: &str) -> bool {
-    ROOTS.iter().any(|root| {
+    ROOTS.iter().any(|(root, _)| {
         path.strip_prefix(root)
             .is_some_and(|rest| rest.starts_with(['.', '[', '{']))
     })
@@ -142,7 +177,7 @@ fn found<'a, T>(table: &'a [(&str, T)], path: &str) -> Option<&'a T> {
 
 /// Gives one schema the rules that Kubernetes' own types lack.
 pub fn shape(path: &str, schema: &mut Value) {
-    let core = below_core_type(path) || is_core_type(path);
+    let core = below_core_type(path) || core_type(path).is_some();
     let Some(schema) = schema.as_object_mut() else {
         return;
     };
@@ -211,6 +246,7 @@ fn first_sentence(text: &str) -> String {
 #[cfg(test)]
 pub fn entries() -> Vec<String> {
     let left_out = LEFT_OUT.iter().map(|(end, name)| format!("{end}.{name}"));
+    let roots = ROOTS.iter().map(|(root, _)| *root);
     let ranges = RANGES.iter().map(|(end, _, _)| *end);
     let words = WORDS.iter().map(|(end, _)| *end);
     let keyed = KEYED_LISTS.iter().map(|(end, _)| *end);

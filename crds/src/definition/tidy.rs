@@ -16,6 +16,7 @@ const LENGTHS: &[(&str, u64)] = &[
     (".matchLabels{}", 63),
     (".requests{}", 32),
     (".limits{}", 32),
+    (".sizeLimit", 32),
     (".maxSurge", 16),
     (".maxUnavailable", 16),
 ];

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use crate::definition::is_core_type;
+use crate::definition::core_type;
 
 const INTRODUCTION: &str = "\
 # TelecomCluster: reference of every field
@@ -31,6 +31,10 @@ The name of a TelecomCluster starts with a lower-case letter, consists of lower-
 at most 40 characters long, so that the names of all objects made from it stay within Kubernetes' limits.
 ";
 
+/// Fields that refer to a key of a Secret are described once.
+const SECRET_KEY: &str = "key of a Secret";
+const SECRET_REF: &str = "SecretRef";
+
 /// Writes the whole reference.
 pub fn write(definition: &Value) -> String {
     let mut out = String::from(INTRODUCTION);
@@ -39,6 +43,12 @@ pub fn write(definition: &Value) -> String {
         if let Some(schema) = definition.pointer(&format!("{root}/{part}")) {
             section(&mut out, &format!(".{part}"), part, schema);
         }
+    }
+    let secret = format!("{root}/spec/properties/database/properties/urlSecretRef");
+    if let Some(mut secret) = definition.pointer(&secret).cloned() {
+        secret["description"] =
+            "What each field whose name ends in `SecretRef` consists of.".into();
+        section(&mut out, "", SECRET_KEY, &secret);
     }
     out
 }
@@ -63,10 +73,10 @@ fn section(out: &mut String, path: &str, title: &str, schema: &Value) {
             text(property.get("description")).replace('|', "\\|"),
         );
     }
-    rules(out, schema, properties);
+    rules(out, path, schema, properties);
     for (name, property) in properties {
         let (path, title) = (format!("{path}.{name}"), format!("{title}.{name}"));
-        if is_core_type(&path) {
+        if core_type(&path).is_some() || name.ends_with(SECRET_REF) {
             continue;
         }
         match property.get("items") {
@@ -76,24 +86,14 @@ fn section(out: &mut String, path: &str, title: &str, schema: &Value) {
     }
 }
 
-/// The sentences with which the API server refuses what breaks a rule.
-fn rules(out: &mut String, schema: &Value, properties: &Map<String, Value>) {
-    let mut sentences = Vec::new();
-    for rule in validations(schema) {
-        let field = text(rule.get("fieldPath"));
-        let field = field.trim_start_matches('.');
-        let message = text(rule.get("message"));
-        sentences.push(if field.is_empty() {
-            message
-        } else {
-            format!("`{field}`: {message}")
-        });
-    }
+/// The sentences with which the API server refuses what breaks a rule. Our own objects have a section, which
+/// lists the rules about them; those about Kubernetes' own types stand with the field.
+fn rules(out: &mut String, path: &str, schema: &Value, properties: &Map<String, Value>) {
+    let mut sentences: Vec<String> = validations(schema).map(|rule| sentence("", rule)).collect();
     for (name, property) in properties {
-        for rule in validations(property).filter(|rule| rule.get("fieldPath").is_none()) {
-            if property.get("properties").is_none() || is_scalar_rule(rule) {
-                sentences.push(format!("`{name}`: {}", text(rule.get("message"))));
-            }
+        let core = core_type(&format!("{path}.{name}")).is_some();
+        if core || property.get("properties").is_none() {
+            sentences.extend(validations(property).map(|rule| sentence(name, rule)));
         }
     }
     if !sentences.is_empty() {
@@ -104,9 +104,14 @@ fn rules(out: &mut String, schema: &Value, properties: &Map<String, Value>) {
     }
 }
 
-/// Objects have a section of their own, which lists their rules, unless they are Kubernetes' own types.
-fn is_scalar_rule(rule: &Value) -> bool {
-    text(rule.get("message")).starts_with("requests and limits")
+/// A rule's sentence after the field it is about.
+fn sentence(field: &str, rule: &Value) -> String {
+    let field = format!("{field}{}", text(rule.get("fieldPath")));
+    let message = text(rule.get("message"));
+    match field.trim_start_matches('.') {
+        "" => message,
+        field => format!("`{field}`: {message}"),
+    }
 }
 
 fn validations(schema: &Value) -> impl Iterator<Item = &Value> {
@@ -119,9 +124,13 @@ fn validations(schema: &Value) -> impl Iterator<Item = &Value> {
 
 /// The type in words, with what bounds it.
 fn kind(path: &str, schema: &Value) -> String {
+    if let Some(name) = core_type(path) {
+        return name.to_owned();
+    }
+    if path.ends_with(SECRET_REF) {
+        return format!("[{SECRET_KEY}](#key-of-a-secret)");
+    }
     let kind = match schema.get("type").and_then(Value::as_str) {
-        Some("array") if is_core_type(path) => "list (Kubernetes' own type)".to_owned(),
-        _ if is_core_type(path) => "object (Kubernetes' own type)".to_owned(),
         Some("array") => {
             let items = schema.get("items").and_then(|items| items.get("type"));
             format!("list of {}s", text(items))
