@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::dropped::Dropped;
 use crate::settings::Export;
@@ -118,14 +118,7 @@ impl Transport {
         let Some(route) = self.route(R::SIGNAL) else {
             return;
         };
-        let outcome = timeout(EXPORT_DEADLINE, self.attempts(request, &route.uri))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Failure::Transient(format!(
-                    "no answer within {} s",
-                    EXPORT_DEADLINE.as_secs()
-                )))
-            });
+        let outcome = self.attempts(request, &route.uri).await;
         let dropped = self.0.dropped.of(R::SIGNAL);
         match outcome {
             Ok(reply) => {
@@ -148,10 +141,17 @@ impl Transport {
     }
 
     async fn attempts<R: Request>(&self, request: &R, uri: &Uri) -> Result<R::Reply, Failure> {
+        let deadline = Instant::now() + EXPORT_DEADLINE;
         let mut pause = FIRST_RETRY;
         loop {
-            match self.0.client.call(request, uri).await {
-                Err(Failure::Transient(_)) if R::RETRIED => {}
+            let attempt = timeout_at(deadline, self.0.client.call(request, uri)).await;
+            let outcome = attempt.unwrap_or_else(|_| {
+                let seconds = EXPORT_DEADLINE.as_secs();
+                Err(Failure::Transient(format!("no answer within {seconds} s")))
+            });
+            let again = R::RETRIED && Instant::now() + pause < deadline;
+            match outcome {
+                Err(Failure::Transient(_)) if again => {}
                 outcome => return outcome,
             }
             sleep(pause).await;

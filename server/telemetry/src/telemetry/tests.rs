@@ -215,6 +215,7 @@ async fn an_absent_collector_is_said_once_and_counted(#[case] protocol: Protocol
     let endpoint = lines[0]["endpoint"].as_str().unwrap();
     assert!(endpoint.contains(&address.to_string()), "{endpoint}");
     let error = lines[0]["error"].as_str().unwrap();
+    assert!(error.starts_with("client error (Connect)"), "{error}");
     assert!(error.contains("Connection refused"), "{error}");
 }
 

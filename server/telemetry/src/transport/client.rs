@@ -81,8 +81,8 @@ impl Client {
         let path = PathAndQuery::from_static(R::SIGNAL.grpc_path());
         match grpc.unary(request, path, codec).await {
             Ok(reply) => Ok(reply.into_inner()),
-            Err(status) if retryable(&status) => Err(Failure::Transient(chain(&status))),
-            Err(status) => Err(Failure::Permanent(chain(&status))),
+            Err(status) if retryable(&status) => Err(Failure::Transient(reason(&status))),
+            Err(status) => Err(Failure::Permanent(reason(&status))),
         }
     }
 
@@ -140,6 +140,14 @@ fn transient(status: StatusCode) -> bool {
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT
     )
+}
+
+/// What a status says: the connection's own error, or the collector's code and words.
+fn reason(status: &tonic::Status) -> String {
+    match std::error::Error::source(status) {
+        Some(error) => chain(error),
+        None => format!("{:?}: {}", status.code(), status.message()),
+    }
 }
 
 /// An error with its causes: "client error (Connect): tcp connect error: Connection refused".
