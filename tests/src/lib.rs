@@ -4,11 +4,13 @@
 // The harness is test code: it stops at the first thing that is not as it should be.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod bench;
 pub mod cluster;
 pub mod database;
 pub mod demo;
 pub mod diagnosis;
 pub mod forward;
 pub mod operator;
+pub mod postgres;
 pub mod scenario;
 pub mod telecom;

@@ -86,7 +86,7 @@ async fn main() -> Result<()> {
     let silent = agents
         .remove(silent.context("the silent node is not in the catalogue")?)
         .stop();
-    goes_offline(&mut admin, &silent).await?;
+    goes_offline(&mut admin, &silent, sent.offline_timeout()).await?;
     print_table(&mut admin, &nodes).await?;
     println!(
         "  {} heartbeats taken, {} failed\n",
@@ -137,14 +137,18 @@ async fn print_table(admin: &mut Administrator, nodes: &[Registered]) -> Result<
 }
 
 /// Waits for the server's verdict on a node that has just fallen silent.
-async fn goes_offline(admin: &mut Administrator, node: &Registered) -> Result<()> {
+async fn goes_offline(
+    admin: &mut Administrator,
+    node: &Registered,
+    timeout: Duration,
+) -> Result<()> {
+    let timeout = timeout.as_secs_f64().round();
     println!(
-        "  The agent of {} is stopped. The server waits for its offline timeout (90 s unless set\n  \
-         otherwise) before it calls a silent node offline.",
+        "  The agent of {} is stopped. Silent for {timeout} s, a node counts as offline.",
         node.name
     );
     let begun = Instant::now();
-    let patience = Duration::from_mins(10);
+    let patience = Duration::from_secs_f64(timeout) + Duration::from_mins(1);
     let mut said = 0;
     loop {
         let silent = begun.elapsed().as_secs();
@@ -167,21 +171,18 @@ async fn goes_offline(admin: &mut Administrator, node: &Registered) -> Result<()
             node.name,
             table::status(status)
         );
+        let left = (timeout - begun.elapsed().as_secs_f64()).max(0.0);
+        let line = format!(
+            "  {} is {}; {left:.0} s to go",
+            node.name,
+            table::status(status)
+        );
         if stdout().is_terminal() {
-            print!(
-                "{}  {} silent for {silent} s, {}",
-                line_start(),
-                node.name,
-                table::status(status)
-            );
+            print!("{}{line}", line_start());
             stdout().flush()?;
         } else if silent >= said + 15 {
             said = silent;
-            println!(
-                "  {} silent for {silent} s, {}",
-                node.name,
-                table::status(status)
-            );
+            println!("{line}");
         }
         sleep(Duration::from_secs(1)).await;
     }

@@ -25,6 +25,15 @@ pub struct Sent {
     pub taken: AtomicU64,
     /// Heartbeats it did not.
     pub failed: AtomicU64,
+    /// How often the server wants a heartbeat, in milliseconds; 0 until it has said so.
+    pub wanted_every_ms: AtomicU64,
+}
+
+impl Sent {
+    /// The server's offline timeout: it asks for a heartbeat three times as often.
+    pub fn offline_timeout(&self) -> Duration {
+        Duration::from_millis(self.wanted_every_ms.load(Ordering::Relaxed)) * 3
+    }
 }
 
 /// How one node is doing; each step is a little away from the last.
@@ -103,7 +112,11 @@ impl Agent {
                 ticks.tick().await;
                 let heartbeat = figures.step(SystemTime::now(), &mut rand::rng());
                 let counter = match beat(&mut client, heartbeat, &token).await {
-                    Ok(()) => &sent.taken,
+                    Ok(interval) => {
+                        let milliseconds = u64::try_from(interval.as_millis()).unwrap_or(0);
+                        sent.wanted_every_ms.store(milliseconds, Ordering::Relaxed);
+                        &sent.taken
+                    }
                     Err(status) => {
                         tracing::warn!(%status, "a heartbeat was not taken");
                         &sent.failed
@@ -128,14 +141,17 @@ impl Drop for Agent {
     }
 }
 
+/// Sends one heartbeat; returns how often the server wants one.
 async fn beat(
     client: &mut NodeAgentClient<Channel>,
     heartbeat: HeartbeatRequest,
     token: &str,
-) -> Result<(), Status> {
+) -> Result<Duration, Status> {
     let request = with_token(heartbeat, token)
         .map_err(|_| Status::unauthenticated("the node's token is not a header value"))?;
-    client.heartbeat(request).await.map(|_| ())
+    let reply = client.heartbeat(request).await?.into_inner();
+    let interval = reply.heartbeat_interval.unwrap_or_default();
+    Duration::try_from(interval).map_err(|_| Status::internal("a negative heartbeat_interval"))
 }
 
 #[cfg(test)]

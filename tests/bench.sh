@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Measures the optimized server on a PostgreSQL of its own and prints a table; the samples are kept as JSON in the cache.
+# BENCH_ROUNDS, BENCH_SECONDS: how often and how long. BENCH_SERVER: another build of the server.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+TELECOM_CACHE="${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$TELECOM_CACHE/target}"
+
+if [ -z "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ]; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+fi
+packages=(-p telecom-tests)
+[ -n "${BENCH_SERVER:-}" ] || packages+=(-p telecom-server)
+cargo build --release --quiet "${packages[@]}" --bins
+export BENCH_SERVER="${BENCH_SERVER:-$CARGO_TARGET_DIR/release/telecom-server}"
+mkdir -p "$TELECOM_CACHE/bench"
+export BENCH_JSON="${BENCH_JSON:-$TELECOM_CACHE/bench/$(date -u +%Y%m%dT%H%M%SZ).json}"
+exec "$CARGO_TARGET_DIR/release/bench" "$@"

@@ -1,0 +1,139 @@
+//! `make bench`: what the server costs and what it carries, beside what PostgreSQL alone carries.
+
+#![allow(clippy::print_stdout, reason = "its output is what a benchmark is for")]
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use serde_json::json;
+use telecom_tests::bench::load;
+use telecom_tests::bench::postgres::Postgres;
+use telecom_tests::bench::report::{Row, table};
+use telecom_tests::bench::server::{ADMIN_TOKEN, Server};
+use telecom_tests::demo::catalogue;
+use telecom_tests::demo::registry::Administrator;
+use telecom_tests::telecom::{channel, get};
+use tokio::time::sleep;
+
+/// Measures the server beside references and prints a table.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The server to measure.
+    #[arg(long, env = "BENCH_SERVER")]
+    server: PathBuf,
+    /// Where to keep the samples.
+    #[arg(long, env = "BENCH_JSON")]
+    json: Option<PathBuf>,
+    /// How often each thing is measured.
+    #[arg(long, env = "BENCH_ROUNDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Seconds of load in each round, for each side.
+    #[arg(long, env = "BENCH_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+}
+
+/// Scrapes in a round; one is too short to time.
+const SCRAPES: u32 = 50;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let postgres = Postgres::start()?;
+    let mut rows = starts(&arguments, &postgres).await?;
+    rows.extend(work(&arguments, &postgres).await?);
+    println!("\n{}", table(&rows));
+    if let Some(path) = &arguments.json {
+        let kept = json!({"seconds": arguments.seconds, "callers": load::CALLERS, "rows": rows});
+        std::fs::write(path, serde_json::to_vec_pretty(&kept)?)?;
+        println!("  Samples: {}", path.display());
+    }
+    Ok(())
+}
+
+/// Cold starts with all migrations, and starts on a database that has them.
+async fn starts(arguments: &Arguments, postgres: &Postgres) -> Result<Vec<Row>> {
+    let (mut first, mut again) = (Vec::new(), Vec::new());
+    for round in 0..arguments.rounds {
+        let name = format!("start_{round}");
+        load::create_database(&postgres.url("postgres"), &name).await?;
+        for samples in [&mut first, &mut again] {
+            let server = Server::start(&arguments.server, &postgres.url(&name)).await?;
+            samples.push(server.ready_after.as_secs_f64() * 1e3);
+        }
+    }
+    Ok(vec![
+        Row {
+            name: "start to ready, empty database, migrations included",
+            unit: "ms",
+            samples: first,
+        },
+        Row {
+            name: "start to ready, migrated database",
+            unit: "ms",
+            samples: again,
+        },
+    ])
+}
+
+async fn work(arguments: &Arguments, postgres: &Postgres) -> Result<Vec<Row>> {
+    load::create_database(&postgres.url("postgres"), "load").await?;
+    let url = postgres.url("load");
+    let server = Server::start(&arguments.server, &url).await?;
+    sleep(Duration::from_secs(2)).await;
+    let idle = vec![mebibytes(&server)?];
+
+    let channel = channel(server.grpc).await?;
+    let mut admin = Administrator::new(channel.clone(), ADMIN_TOKEN.to_owned());
+    let (nodes, _) = admin.register(catalogue::node_servers()).await?;
+    let database = load::database(&url)?;
+    let period = Duration::from_secs(arguments.seconds);
+    let (mut through, mut plain, mut share, mut scrape) = (vec![], vec![], vec![], vec![]);
+    for round in 0..=arguments.rounds {
+        // Side by side and in turns, so that a machine that slows down slows both.
+        let pair = (
+            load::through_server(&channel, &nodes, period).await?,
+            load::plain_sql(&database, &nodes, period).await?,
+        );
+        let scraped = scrape_milliseconds(&server).await?;
+        // The first round fills caches and pools.
+        if round > 0 {
+            through.push(pair.0);
+            plain.push(pair.1);
+            share.push(100.0 * pair.0 / pair.1);
+            scrape.push(scraped);
+        }
+    }
+    let loaded = vec![mebibytes(&server)?];
+    let row = |name, unit, samples| Row {
+        name,
+        unit,
+        samples,
+    };
+    Ok(vec![
+        row("resident memory, idle", "MiB", idle),
+        row("resident memory, after the load", "MiB", loaded),
+        row("heartbeats through the server", "1/s", through),
+        row("the same statement by plain SQL", "1/s", plain),
+        row("the server's share of it", "%", share),
+        row("one scrape of /metrics", "ms", scrape),
+    ])
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a memory size is below 2^53")]
+fn mebibytes(server: &Server) -> Result<f64> {
+    Ok(server.resident_bytes()? as f64 / f64::from(1 << 20))
+}
+
+async fn scrape_milliseconds(server: &Server) -> Result<f64> {
+    let begun = Instant::now();
+    for _ in 0..SCRAPES {
+        let (status, body) = get(server.http, "/metrics", None).await?;
+        ensure!(
+            status == 200 && body.contains("telecom_nodes"),
+            "/metrics: {status}"
+        );
+    }
+    Ok(begun.elapsed().as_secs_f64() * 1e3 / f64::from(SCRAPES))
+}
