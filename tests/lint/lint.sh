@@ -9,6 +9,8 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$TELECOM_CACHE/target}"
 PATH=$TELECOM_CACHE/lint/bin:$PATH
 export CARGO_TERM_COLOR=never
 MAX_LINES=400
+# Of a failed check's output, so that the other checks' lines stay in sight.
+SHOWN=60
 
 scripts() { git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run ':!operator/*'; }
 # Pieces of script that the operator puts into Pods: no first line, and SQL's dollar quotes.
@@ -79,7 +81,8 @@ run() {
     esac
     printf '%-14s %4ss  %s\n' "$name" "$((SECONDS - started))" "$verdict"
     if [ "$verdict" = failed ]; then
-        sed 's/^/    /' "$log"
+        head -n "$SHOWN" "$log" | sed 's/^/    /'
+        [ "$(wc -l <"$log")" -le "$SHOWN" ] || echo "    … $(wc -l <"$log") lines in all"
     fi
 }
 
