@@ -28,7 +28,6 @@ pub fn tone(reason: Reason) -> Tone {
         Reason::Ready
         | Reason::Valid
         | Reason::EmbeddedReady
-        | Reason::ExternalConfigured
         | Reason::ExternalReachable
         | Reason::Applied
         | Reason::Available
@@ -42,6 +41,7 @@ pub fn tone(reason: Reason) -> Tone {
         | Reason::NotContended
         | Reason::EmbeddedDatabaseKept => Tone::Good,
         Reason::DatabasePending
+        | Reason::ExternalConfigured
         | Reason::MigrationRunning
         | Reason::WaitingForDatabase
         | Reason::WaitingForConfiguration
@@ -177,6 +177,17 @@ mod tests {
         ];
         for (kind, before, now, expected) in steps {
             assert_eq!(edge(kind, before, now), expected, "{kind}: {before:?} → {now}");
+        }
+    }
+
+    #[test]
+    fn every_word_is_explained_in_the_documentation() {
+        let page = include_str!("../../docs/conditions.md");
+        for reason in Reason::ALL {
+            assert!(page.contains(&format!("`{reason}`")), "{reason} is not in docs/conditions.md");
+        }
+        for kind in ConditionType::ALL {
+            assert!(page.contains(&format!("## {kind}\n")), "{kind} has no section in docs/conditions.md");
         }
     }
 

@@ -8,6 +8,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -34,9 +35,11 @@ pub enum Cause {
         pod: String,
         /// Its address.
         address: String,
+        /// Since when it runs.
+        since: Option<Timestamp>,
     },
     /// The Pod is on its way.
-    Starting(String),
+    Starting,
 }
 
 /// The worst cause among the Pods, if any of them is held back.
@@ -44,7 +47,7 @@ pub fn cause(pods: &[Pod]) -> Option<Cause> {
     let rank = |cause: &Cause| match cause {
         Cause::Told(..) => 0,
         Cause::Ask { .. } => 1,
-        Cause::Starting(_) => 2,
+        Cause::Starting => 2,
     };
     pods.iter()
         .filter(|pod| pod.metadata.deletion_timestamp.is_none())
@@ -83,11 +86,15 @@ fn of_pod(pod: &Pod) -> Option<Cause> {
         .container_statuses
         .iter()
         .flatten()
-        .any(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()));
-    match status.pod_ip.clone().filter(|_| running) {
-        Some(address) => Some(Cause::Ask { pod: name, address }),
-        None => Some(Cause::Starting(format!("Pod {name} is starting."))),
-    }
+        .find_map(|container| container.state.as_ref()?.running.as_ref());
+    Some(match (running, status.pod_ip.clone()) {
+        (Some(running), Some(address)) => Cause::Ask {
+            pod: name,
+            address,
+            since: running.started_at.as_ref().map(|time| time.0),
+        },
+        (Some(_) | None, _) => Cause::Starting,
+    })
 }
 
 fn of_container(pod: &str, container: &ContainerStatus) -> Option<Cause> {

@@ -37,8 +37,8 @@ use carry_out::Progress;
 
 /// Everything is looked at again after this time even if nothing happened; it costs no request.
 pub const RESYNC: Duration = Duration::from_secs(600);
-/// A Pod that says it is not ready is asked again after this time.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// A cluster that waits for its turn to be upgraded asks again after this time.
+const TURN: Duration = Duration::from_secs(10);
 
 /// What every reconcile shares.
 pub struct Context {
@@ -112,6 +112,7 @@ struct Look<'a> {
     answer: Option<findings::Answer>,
     /// A newer image waits for its turn.
     upgrade_waits: bool,
+    now: Timestamp,
 }
 
 /// Reconciles one cluster and says after which time to look again.
@@ -153,19 +154,20 @@ pub async fn reconcile(cluster: &TelecomCluster, context: &Context) -> Result<Du
             carry_out::carry_out(context, &key, cluster, &mut world, plan).await?
         };
     }
-    let answer = findings::ask(context, &world).await;
-    let asked = answer.is_some();
+    let now = Timestamp::now();
+    let asked = findings::ask(context, &world, now).await;
     let look = Look {
         cluster,
         world: &world,
         wanted: wanted.as_ref().map(|(cluster, plan)| (*cluster, plan)).map_err(|problems| *problems),
         progress: &progress,
         monitors,
-        answer,
+        answer: asked.answer,
         upgrade_waits,
+        now,
     };
     let findings = findings::findings(&look);
-    report::report(context, &key, &look, &findings, Timestamp::now()).await?;
+    report::report(context, &key, &look, &findings).await?;
     if !upgrade_waits && availability::rolled_out(&world) {
         context.upgrades.release(&key);
     }
@@ -174,8 +176,8 @@ pub async fn reconcile(cluster: &TelecomCluster, context: &Context) -> Result<Du
     }
     let again = [
         progress.again,
-        asked.then_some(ASK_AGAIN),
-        upgrade_waits.then_some(ASK_AGAIN),
+        asked.again,
+        upgrade_waits.then_some(TURN),
     ];
     Ok(again.into_iter().flatten().min().unwrap_or(RESYNC))
 }

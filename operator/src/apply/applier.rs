@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::DynamicObject;
 use kube::{Api, Client};
+use serde_json::Value;
 use telecom_crds::TelecomCluster;
 
 use super::{Memo, Need, WriteError, Writer};
@@ -61,7 +62,7 @@ impl Applier {
 
     /// Brings one object to what was built.
     pub async fn put(&self, key: &ClusterKey, uid: Option<&str>, world: &World, object: &Object) -> Result<Put, WriteError> {
-        let live = self.live(key, world, object);
+        let mut live = self.live(key, world, object);
         if live.as_ref().is_some_and(|live| leaving(live, key, uid)) {
             return Ok(Put::Later(LOOK_AGAIN));
         }
@@ -80,12 +81,17 @@ impl Applier {
                 }
                 let stored = self.writer.create(&key.namespace, object.kind, &object.name, create).await;
                 let stored = stored.inspect_err(|_| self.secrets.doubt(key, &object.name))?;
-                self.noted(key, object, stored);
+                live = Some(stored.clone());
+                if object.apply.is_none() {
+                    self.remember(key, object, &stored);
+                }
+                self.show(key, object, stored);
                 put = Put::Sent;
             }
             (Some(_), _, Some(merge)) => {
                 let stored = self.writer.merge(&key.namespace, object.kind, &object.name, merge).await?;
-                self.noted(key, object, stored);
+                live = Some(stored.clone());
+                self.show(key, object, stored);
                 put = Put::Sent;
             }
             (Some(_) | None, _, _) => {}
@@ -105,7 +111,8 @@ impl Applier {
                 let sent = self.writer.apply(&key.namespace, object.kind, &object.name, apply, FIELD_MANAGER);
                 let stored = sent.await?;
                 tracing::info!(cluster = %key, kind = %object.kind, name = object.name, hash = object.hash, "applied");
-                self.noted(key, object, stored);
+                self.remember(key, object, &stored);
+                self.show(key, object, stored);
                 Ok(Put::Sent)
             }
         }
@@ -130,6 +137,8 @@ impl Applier {
                 let state = world.secrets.get(&object.name)?;
                 let mut live = DynamicObject::new(&object.name, &Kind::Secret.resource()).within(&key.namespace);
                 live.metadata = state.metadata.clone();
+                // A flattened null cannot be written.
+                live.data = Value::Object(serde_json::Map::new());
                 Some(live)
             }
             _ => world.get(object.kind, &object.name).map(|live| DynamicObject {
@@ -142,10 +151,14 @@ impl Applier {
         }
     }
 
-    fn noted(&self, key: &ClusterKey, object: &Object, stored: DynamicObject) {
+    fn remember(&self, key: &ClusterKey, object: &Object, stored: &DynamicObject) {
         let name = (object.kind, object.name.clone());
         let version = stored.metadata.resource_version.clone();
         self.memo.sent(key, &name, &object.hash, version, Instant::now());
+    }
+
+    /// Puts what the apiserver answered where the next look finds it, ahead of the watch.
+    fn show(&self, key: &ClusterKey, object: &Object, stored: DynamicObject) {
         match object.kind {
             Kind::Secret => match stored.try_parse::<Secret>() {
                 Ok(secret) => self.secrets.created(key, secret),

@@ -12,9 +12,9 @@ use crate::stores::{ClusterKey, Gone, ObjectName};
 
 /// How long an object that was just sent may be absent from the watch before it is sent again.
 const UNSEEN: Duration = Duration::from_secs(5);
-/// Applies of one content are counted over this window.
+/// What is put back is counted over this window.
 const WINDOW: Duration = Duration::from_secs(600);
-/// How many applies of one content in the window are taken for ordinary drift.
+/// How many times one content may be put back in the window without being called a fight.
 const ORDINARY: usize = 3;
 /// The first pause after too many; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
@@ -36,7 +36,10 @@ pub enum Need {
 struct Entry {
     hash: String,
     version: Option<String>,
-    sent: VecDeque<Instant>,
+    /// When this content was sent for the first time by this process, or last.
+    last: Option<Instant>,
+    /// When it was sent again.
+    again: VecDeque<Instant>,
     rival: Option<String>,
 }
 
@@ -67,7 +70,7 @@ impl Memo {
         match live {
             None => {
                 let ours_unseen = known && entry.version.is_some();
-                let age = entry.sent.back().map(|at| now.duration_since(*at));
+                let age = entry.last.map(|at| now.duration_since(at));
                 if let Some(age) = age.filter(|age| ours_unseen && *age < UNSEEN) {
                     return Need::Look(UNSEEN.saturating_sub(age));
                 }
@@ -81,7 +84,7 @@ impl Memo {
                     .is_ok_and(|live| subset::contains(object.0, &live, desired));
                 if same {
                     if !known {
-                        entry.sent.clear();
+                        entry.again.clear();
                         hash.clone_into(&mut entry.hash);
                     }
                     entry.version = version.map(str::to_owned);
@@ -100,13 +103,15 @@ impl Memo {
             .or_default()
             .entry(object.clone())
             .or_default();
-        if entry.hash != hash {
-            entry.sent.clear();
+        if entry.hash == hash {
+            entry.again.push_back(now);
+        } else {
+            entry.again.clear();
             hash.clone_into(&mut entry.hash);
         }
         entry.version = version;
         entry.rival = None;
-        entry.sent.push_back(now);
+        entry.last = Some(now);
     }
 
     /// Who else changes an object, once that was found out.
@@ -151,14 +156,14 @@ impl Memo {
 impl Entry {
     fn pause(&mut self, now: Instant) -> Need {
         while self
-            .sent
+            .again
             .front()
             .is_some_and(|at| now.duration_since(*at) > WINDOW)
         {
-            self.sent.pop_front();
+            self.again.pop_front();
         }
-        let over = self.sent.len().saturating_sub(ORDINARY);
-        let Some(last) = self.sent.back().filter(|_| self.sent.len() >= ORDINARY) else {
+        let over = self.again.len().saturating_sub(ORDINARY);
+        let Some(last) = self.again.back().filter(|_| self.again.len() >= ORDINARY) else {
             return Need::Send;
         };
         let doublings = u32::try_from(over).unwrap_or(u32::MAX).min(4);

@@ -51,9 +51,10 @@ fn value(associative: &[&str], field: &str, live: &Value, desired: &Value) -> bo
 }
 
 fn object(associative: &[&str], live: &Map<String, Value>, desired: &Map<String, Value>) -> bool {
-    desired.iter().all(|(key, desired)| {
-        live.get(key)
-            .is_some_and(|live| value(associative, key, live, desired))
+    desired.iter().all(|(key, desired)| match live.get(key) {
+        Some(live) => value(associative, key, live, desired),
+        // The apiserver leaves zeros out of what it answers.
+        None => *desired == Value::Bool(false) || desired.as_i64() == Some(0),
     })
 }
 
@@ -84,6 +85,8 @@ mod tests {
             ("a default", json!({"a": 1, "b": 2}), json!({"a": 1}), true),
             ("another value", json!({"a": 2}), json!({"a": 1}), false),
             ("a missing field", json!({}), json!({"a": 1}), false),
+            ("a zero that is left out", json!({}), json!({"minReadySeconds": 0}), true),
+            ("a zero that was raised", json!({"minReadySeconds": 9}), json!({"minReadySeconds": 0}), false),
             ("another type", json!({"a": "1"}), json!({"a": 1}), false),
             ("a foreign variable", json!({"env": [{"name": "x"}, {"name": "y", "value": "1"}]}), json!({"env": [{"name": "y", "value": "1"}]}), true),
             ("a changed variable", json!({"env": [{"name": "y", "value": "2"}]}), json!({"env": [{"name": "y", "value": "1"}]}), false),

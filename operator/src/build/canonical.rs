@@ -21,12 +21,7 @@ const QUANTITIES: [&str; 2] = ["divisor", "sizeLimit"];
 /// Text fields in which the empty string means something and is stored.
 const MEANINGFUL_WHEN_EMPTY: [&str; 1] = ["storageClassName"];
 /// Numbers and switches that the apiserver leaves out when they are 0 or false.
-const OMITTED_WHEN_ZERO: [&str; 4] = [
-    "initialDelaySeconds",
-    "minReadySeconds",
-    "readOnly",
-    "weight",
-];
+const OMITTED_WHEN_ZERO: [&str; 3] = ["initialDelaySeconds", "readOnly", "weight"];
 
 /// Rewrites quantities and drops what the apiserver does not store: nulls, empty lists, empty maps of
 /// names, empty text, and zeros of fields that have no other way to be unset. Empty objects stay:

@@ -76,6 +76,7 @@ fn a_running_pod_is_asked_and_a_problem_comes_before_a_question() {
     let asked = Cause::Ask {
         pod: "a".to_owned(),
         address: "10.0.0.9".to_owned(),
+        since: None,
     };
     assert_eq!(cause(&[pod("a", running.clone())]), Some(asked));
     let waiting = json!({"waiting": {"reason": "ErrImagePull"}});

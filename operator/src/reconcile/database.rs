@@ -58,18 +58,14 @@ fn embedded(look: &Look<'_>) -> Finding {
     }
     match cause {
         Some(Cause::Told(reason, message)) => found(false, reason, message),
-        Some(Cause::Ask { pod, .. }) => found(
-            false,
-            Reason::DatabasePending,
-            format!("PostgreSQL in Pod {pod} is starting."),
-        ),
-        Some(Cause::Starting(message)) => found(false, Reason::DatabasePending, message),
         None if look.cluster.spec.paused && world.database.is_none() => found(
             false,
             Reason::Paused,
             "The embedded PostgreSQL is made once spec.paused is false.",
         ),
-        None => found(false, Reason::DatabasePending, "The embedded PostgreSQL is being made."),
+        Some(Cause::Ask { .. } | Cause::Starting) | None => {
+            found(false, Reason::DatabasePending, "The embedded PostgreSQL is starting.")
+        }
     }
 }
 
@@ -108,9 +104,9 @@ fn cannot_grow(look: &Look<'_>) -> Option<String> {
 
 fn external(look: &Look<'_>) -> Finding {
     let job = look.wanted.as_ref().ok().and_then(|(_, plan)| plan.migration.job.as_ref());
-    let retrying = matches!(look.progress.migration, Some(Step::RetryAfter(_) | Step::Clear { .. }));
+    let started = matches!(look.progress.migration, Some(Step::Wait | Step::RetryAfter(_) | Step::Clear { .. }));
     let words = job
-        .filter(|_| retrying)
+        .filter(|_| started)
         .and_then(|job| migration::last_words(&look.world.migration_pods, &job.name));
     if let Some(words) = words {
         let reason = words.reason(Reason::MigrationFailed);

@@ -1,5 +1,8 @@
 //! The status step: from what was seen and done to the findings about a cluster.
 
+use std::time::Duration;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use telecom_crds::{ConditionType, Reason};
 
 use super::availability::{self, Count};
@@ -15,6 +18,12 @@ use crate::status::{self, Finding};
 #[cfg(test)]
 mod tests;
 
+/// How long a Pod may run before not being ready is called a problem.
+const STARTUP_SECONDS: i64 = 20;
+
+/// A Pod that says it is not ready is asked again after this time.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
 /// What a Pod that is not ready answered.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -22,13 +31,29 @@ pub struct Answer {
     pub said: Result<Readiness, String>,
 }
 
-/// Asks a server Pod why it is not ready, if one can be asked.
-pub async fn ask(context: &Context, world: &World) -> Option<Answer> {
-    let Some(Cause::Ask { address, .. }) = podreason::cause(&world.server_pods) else {
-        return None;
+/// A question to a Pod, or the time after which it is worth asking.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// What it answered.
+    pub answer: Option<Answer>,
+    /// When to ask (again).
+    pub again: Option<Duration>,
+}
+
+/// Asks a server Pod why it is not ready, if one has had the time to become so.
+pub async fn ask(context: &Context, world: &World, now: Timestamp) -> Asked {
+    let Some(Cause::Ask { address, since, .. }) = podreason::cause(&world.server_pods) else {
+        return Asked::default();
     };
+    let again = Some(ASK_AGAIN);
+    if since.is_some_and(|since| fresh(since, now)) {
+        return Asked { answer: None, again };
+    }
     let said = context.asker.ask(&address, HTTP_PORT).await;
-    Some(Answer { said })
+    Asked {
+        answer: Some(Answer { said }),
+        again,
+    }
 }
 
 impl Look<'_> {
@@ -75,35 +100,42 @@ fn migrations(look: &Look<'_>) -> Finding {
     };
     let job = plan.migration.job.as_ref().map(|job| job.name.as_str()).unwrap_or_default();
     let pods = migration::pods_of(&look.world.migration_pods, job);
-    match &look.progress.migration {
-        Some(Step::Done) => found(true, Reason::Applied, "The schema is as new as the server image needs.".to_owned()),
-        None | Some(Step::WaitForDatabase) => {
+    let words = migration::last_words(&look.world.migration_pods, job);
+    match (&look.progress.migration, words) {
+        (Some(Step::Done), _) => {
+            found(true, Reason::Applied, "The schema is as new as the server image needs.".to_owned())
+        }
+        (None | Some(Step::WaitForDatabase), _) => {
             found(false, Reason::WaitingForDatabase, "The migration waits for the database.".to_owned())
         }
-        Some(Step::Start { .. } | Step::Clear { .. }) if look.cluster.spec.paused => {
+        (Some(Step::Start { .. } | Step::Clear { .. }), _) if look.cluster.spec.paused => {
             found(false, Reason::Paused, "The migration starts once spec.paused is false.".to_owned())
         }
-        Some(Step::Start { .. } | Step::Wait | Step::Clear { .. }) => match podreason::cause(&pods) {
+        // The Pod ends a moment before its Job does.
+        (Some(Step::Wait | Step::RetryAfter(_)), Some(words)) => {
+            let reason = words.reason(Reason::MigrationFailed);
+            found(false, reason, failed_migration(job, &words.message, plan.held_back))
+        }
+        (Some(Step::RetryAfter(_)), None) => {
+            let message = failed_migration(job, "its Pod left no message", plan.held_back);
+            found(false, Reason::MigrationFailed, message)
+        }
+        (Some(Step::Start { .. } | Step::Wait | Step::Clear { .. }), _) => match podreason::cause(&pods) {
             Some(Cause::Told(reason, message)) => found(false, reason, message),
-            Some(Cause::Ask { .. } | Cause::Starting(_)) | None => {
+            Some(Cause::Ask { .. } | Cause::Starting) | None => {
                 found(false, Reason::MigrationRunning, format!("Job {job} brings the schema up to date."))
             }
         },
-        Some(Step::RetryAfter(_)) => {
-            let words = migration::last_words(&look.world.migration_pods, job);
-            let reason = words.as_ref().map_or(Reason::MigrationFailed, |words| words.reason(Reason::MigrationFailed));
-            let why = words.map_or_else(|| "its Pod left no message".to_owned(), |words| words.message);
-            let serving = if plan.held_back { " The old version goes on serving." } else { "" };
-            found(
-                false,
-                reason,
-                format!(
-                    "Job {job} failed: {why}. It is tried again after 1, 2, 4 … 30 minutes, or at once when the image, \
-                     the configuration or a Secret changes; delete the Job to try now.{serving}"
-                ),
-            )
-        }
     }
+}
+
+fn failed_migration(job: &str, why: &str, held_back: bool) -> String {
+    let serving = if held_back { " The old version goes on serving." } else { "" };
+    let why = why.trim_end_matches('.');
+    format!(
+        "Job {job} failed: {why}. It is tried again after 1, 2, 4 … 30 minutes, or at once when the image, the \
+         configuration or a Secret changes; delete the Job to try now.{serving}"
+    )
 }
 
 /// Without a plan only the last good migration is known.
@@ -160,17 +192,25 @@ fn held_back(look: &Look<'_>) -> Option<(Reason, String)> {
     if let Some(message) = availability::cannot_create(deployment) {
         return Some((Reason::PodCreationFailed, message));
     }
+    let starting = (Reason::RolloutInProgress, "New Pods are starting.".to_owned());
     match podreason::cause(&look.world.server_pods)? {
         Cause::Told(reason, message) => Some((reason, message)),
-        Cause::Starting(message) => Some((Reason::RolloutInProgress, message)),
+        Cause::Starting => Some(starting),
+        Cause::Ask { since, .. } if since.is_some_and(|since| fresh(since, look.now)) => Some(starting),
         Cause::Ask { pod, .. } => Some(match look.answer.as_ref().map(|answer| &answer.said) {
             Some(Ok(said)) => match said.failing() {
                 Some((check, why)) => (Reason::NotReady, format!("Pod {pod} is not ready: {check}: {why}")),
-                None => (Reason::RolloutInProgress, format!("Pod {pod} is about to be ready.")),
+                None => starting,
             },
-            Some(Err(_)) | None => (Reason::RolloutInProgress, format!("Pod {pod} is starting.")),
+            Some(Err(why)) => (Reason::NotReady, format!("Pod {pod} is not ready and does not say why: {why}")),
+            None => starting,
         }),
     }
+}
+
+/// Whether a Pod has run for so short a time that not being ready is no trouble yet.
+fn fresh(since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(since) < SignedDuration::from_secs(STARTUP_SECONDS)
 }
 
 fn progressing(look: &Look<'_>) -> Finding {

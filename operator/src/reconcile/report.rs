@@ -1,6 +1,5 @@
 //! Writes the status where it has changed, and tells the edges of its conditions.
 
-use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
 use serde_json::json;
 use telecom_crds::{Endpoints, TelecomCluster, TelecomClusterStatus};
@@ -21,13 +20,12 @@ pub(super) async fn report(
     key: &ClusterKey,
     look: &Look<'_>,
     findings: &[Finding],
-    now: Timestamp,
 ) -> Result<(), WriteError> {
     let shown = findings.iter().map(|finding| (finding.kind.as_str(), finding.verdict.as_str()));
     context.metrics.show_conditions(key, shown);
     let before = context.written.current(key, look.cluster);
     let mut after = observed(look);
-    after.conditions = status::conditions(&before.conditions, findings, after.observed_generation, now);
+    after.conditions = status::conditions(&before.conditions, findings, after.observed_generation, look.now);
     if after == before {
         return Ok(());
     }
@@ -37,7 +35,12 @@ pub(super) async fn report(
         "metadata": { "name": key.name, "uid": look.cluster.metadata.uid },
         "status": after,
     });
-    let stored = context.writer.status(&key.namespace, &key.name, &patch).await?;
+    let stored = match context.writer.status(&key.namespace, &key.name, &patch).await {
+        Ok(stored) => stored,
+        // It was deleted meanwhile: there is nobody left to tell.
+        Err(error) if error.status().is_some_and(|status| status.code == 404) => return Ok(()),
+        Err(error) => return Err(error),
+    };
     context.written.wrote(key, &stored);
     for finding in findings {
         let reason = status::reason_before(&before.conditions, finding.kind);

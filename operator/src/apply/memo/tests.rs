@@ -79,6 +79,7 @@ fn after_a_restart_a_comparison_replaces_the_memory() {
 fn a_rival_is_answered_three_times_and_then_less_and_less() {
     let case = Case::new();
     let edited = |second| case.need("h", Some(("99", "NodePort")), second);
+    case.sent("h", "4", 0);
     for second in 0..3 {
         assert_eq!(edited(second), Need::Send, "second {second}");
         case.sent("h", "5", second);

@@ -128,6 +128,7 @@ impl Stage {
             monitors: self.monitors,
             answer: self.answer.clone(),
             upgrade_waits: false,
+            now: Timestamp::from_second(1_000_000).unwrap(),
         };
         let found = findings(&look).into_iter().find(|finding| finding.kind == kind).unwrap();
         (found.verdict, found.reason, found.message)
@@ -223,13 +224,17 @@ fn more_servers_on_their_way_are_no_outage() {
 
 #[test]
 fn a_pod_that_is_not_ready_is_quoted() {
-    let running = json!({"podIP": "10.0.0.9", "containerStatuses": [{
-        "name": "server", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"running": {}},
-    }]});
+    let running = |seconds: i64| {
+        let since = Timestamp::from_second(1_000_000 - seconds).unwrap();
+        json!({"podIP": "10.0.0.9", "containerStatuses": [{
+            "name": "server", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"running": {"startedAt": since}},
+        }]})
+    };
     let mut stage = Stage::new(json!({}))
         .database_ready()
         .server(1, 0)
-        .pod("demo-server-1", "server", running)
+        .pod("demo-server-1", "server", running(60))
         .step(Step::Done);
     let checks = [("database".to_owned(), "no answer from db:5432".to_owned())];
     stage.answer = Some(Answer {
@@ -237,6 +242,8 @@ fn a_pod_that_is_not_ready_is_quoted() {
     });
     let message = stage.expect(ConditionType::ServerAvailable, Verdict::False, Reason::NotReady);
     assert!(message.contains("database: no answer from db:5432"), "{message}");
+    let stage = stage.pod("demo-server-1", "server", running(5));
+    stage.expect(ConditionType::ServerAvailable, Verdict::False, Reason::RolloutInProgress);
 }
 
 #[test]
