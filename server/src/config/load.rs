@@ -209,7 +209,9 @@ fn explain(error: figment::Error, file: &str) -> Problem {
         Kind::UnknownVariant(found, expected) => {
             format!("`{found}` is not one of {}", expected.join(", "))
         }
-        Kind::InvalidType(found, expected) => format!("found {found}, expected {expected}"),
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            format!("found {found}, expected {}", in_words(expected))
+        }
         other => other.to_string(),
     };
     let key = path.join(".");
@@ -224,5 +226,16 @@ fn explain(error: figment::Error, file: &str) -> Problem {
         source,
         key,
         reason,
+    }
+}
+
+/// The names of Rust's types mean nothing to whoever wrote the file.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u16" | "u32" | "u64" | "usize" | "i32" | "i64" => "a whole number",
+        "f64" => "a number",
+        "a boolean" | "bool" => "true or false",
+        other if other.starts_with("struct ") => "a mapping of keys",
+        other => other,
     }
 }

@@ -230,7 +230,8 @@ impl Shared {
             .with_label_values(&labels)
             .observe(took.as_secs_f64());
         let caller = caller.map(|caller| caller.to_string()).unwrap_or_default();
-        let duration_ms = took.as_secs_f64() * 1000.0;
+        // To the microsecond.
+        let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         let method_name = format_args!("{}/{}", method.service, method.name);
         match method.access {
             Access::Open if method != &UNKNOWN => {

@@ -106,6 +106,11 @@ pub async fn migrate(
     connect_timeout: Duration,
 ) -> Result<Migrated, MigrationError> {
     let mut connection = connect(options, Instant::now() + connect_timeout).await?;
+    // "already exists, skipping" is no news.
+    sqlx::raw_sql("SET client_min_messages = warning")
+        .execute(&mut connection)
+        .await
+        .map_err(|error| MigrationError::Connect(error.into()))?;
     let before = versions(&mut connection).await?;
     let serves_from = serves_from(&mut connection).await?;
     let needed = needed();

@@ -1,0 +1,21 @@
+//! The server as a whole: the real program on a real PostgreSQL, spoken to over its ports.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod server {
+    mod auth;
+    mod bad_config;
+    mod database_away;
+    mod errors;
+    mod garbage;
+    mod health;
+    mod heartbeat;
+    mod manage;
+    mod migrations;
+    mod pooler;
+    mod process;
+    mod replica;
+    mod rotation;
+    mod scrape;
+    mod shutdown;
+}

@@ -1,0 +1,286 @@
+//! Errors that come before or beside a method: bad messages, deadlines, too much at a time.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioExecutor;
+use telecom_proto::v1::ListNodeServersRequest;
+use telecom_tests::postgres;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::process::{ADMIN_TOKEN, Server, eventually};
+
+const LIST: &str = "/telecom.v1.NodeServerManage/ListNodeServers";
+
+/// A call made of raw bytes.
+async fn raw(server: &Server, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Status {
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    let mut request = http::Request::post(format!("http://{}{path}", server.grpc))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("authorization", format!("Bearer {ADMIN_TOKEN}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(Bytes::from(body))).unwrap();
+    let response = client.request(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let collected = body.collect().await.unwrap();
+    Status::from_header_map(&head.headers)
+        .or_else(|| Status::from_header_map(collected.trailers()?))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_message_are_the_callers_error() {
+    let server = Server::start_with(&[("TELECOM__GRPC__MAX_MESSAGE_BYTES", "4096")]).await;
+    let framed = |flag: u8, length: u32, message: &[u8]| {
+        let mut body = vec![flag];
+        body.extend(length.to_be_bytes());
+        body.extend(message);
+        body
+    };
+    let huge = framed(0, 5000, &vec![0; 5000]);
+    let bomb = framed(0, u32::MAX, b"x");
+    type Case<'a> = (
+        &'a str,
+        &'a str,
+        &'a [(&'a str, &'a str)],
+        Vec<u8>,
+        Code,
+        &'a str,
+    );
+    let cases: Vec<Case> = vec![
+        (
+            "not protobuf",
+            LIST,
+            &[],
+            framed(0, 3, &[0xff, 0xff, 0xff]),
+            Code::InvalidArgument,
+            "MESSAGE_MALFORMED",
+        ),
+        (
+            "cut short",
+            LIST,
+            &[],
+            framed(0, 100, b"abc"),
+            Code::InvalidArgument,
+            "MESSAGE_MALFORMED",
+        ),
+        (
+            "nothing",
+            LIST,
+            &[],
+            vec![],
+            Code::InvalidArgument,
+            "MESSAGE_MALFORMED",
+        ),
+        (
+            "a bad flag",
+            LIST,
+            &[],
+            framed(9, 0, &[]),
+            Code::InvalidArgument,
+            "MESSAGE_MALFORMED",
+        ),
+        (
+            "too large",
+            LIST,
+            &[],
+            huge,
+            Code::ResourceExhausted,
+            "MESSAGE_TOO_LARGE",
+        ),
+        (
+            "said to be 4 GiB",
+            LIST,
+            &[],
+            bomb,
+            Code::ResourceExhausted,
+            "MESSAGE_TOO_LARGE",
+        ),
+        (
+            "unknown compression",
+            LIST,
+            &[("grpc-encoding", "rot13")],
+            framed(1, 1, b"x"),
+            Code::Unimplemented,
+            "COMPRESSION_UNSUPPORTED",
+        ),
+        (
+            "a bad timeout",
+            LIST,
+            &[("grpc-timeout", "soon")],
+            framed(0, 0, &[]),
+            Code::InvalidArgument,
+            "FIELD_INVALID",
+        ),
+        (
+            "no time at all",
+            LIST,
+            &[("grpc-timeout", "0n")],
+            framed(0, 0, &[]),
+            Code::DeadlineExceeded,
+            "DEADLINE_EXCEEDED",
+        ),
+        (
+            "no such method",
+            "/telecom.v1.NodeServerManage/Nothing",
+            &[],
+            framed(0, 0, &[]),
+            Code::Unimplemented,
+            "METHOD_UNKNOWN",
+        ),
+        (
+            "no such service",
+            "/x",
+            &[],
+            framed(0, 0, &[]),
+            Code::Unimplemented,
+            "METHOD_UNKNOWN",
+        ),
+    ];
+    for (name, path, headers, body, code, reason) in cases {
+        let status = raw(&server, path, headers, body).await;
+        assert_eq!(status.code(), code, "{name}: {status:?}");
+        let details = status.get_error_details();
+        assert_eq!(details.error_info().unwrap().reason, reason, "{name}");
+        assert_eq!(
+            details.request_info().unwrap().request_id.len(),
+            32,
+            "{name}"
+        );
+    }
+    assert!(server.metric("telecom_grpc_requests_total{code=\"UNIMPLEMENTED\",method=\"unknown\",service=\"unknown\"}").await == Some(2.0));
+    server
+        .admin()
+        .await
+        .list_node_servers(ListNodeServersRequest::default())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_gzip_message_may_not_be_larger_than_a_plain_one() {
+    let server = Server::start_with(&[("TELECOM__GRPC__MAX_MESSAGE_BYTES", "4096")]).await;
+    // 64 KiB of zeros, compressed.
+    let mut command = tokio::process::Command::new("sh");
+    command.args(["-c", "head -c 65536 /dev/zero | gzip -9"]);
+    let small = command.output().await.unwrap().stdout;
+    assert!(small.len() < 500);
+    let mut body = vec![1];
+    body.extend(u32::try_from(small.len()).unwrap().to_be_bytes());
+    body.extend(small);
+    let status = raw(&server, LIST, &[("grpc-encoding", "gzip")], body).await;
+    assert_eq!(
+        status.get_error_details().error_info().unwrap().reason,
+        "MESSAGE_TOO_LARGE",
+        "{status:?}"
+    );
+}
+
+/// A lock on the table of nodes, from outside, for as long as it lives.
+struct Locked(tokio::process::Child);
+
+impl Locked {
+    async fn hold(database: &str) -> Self {
+        let sql = "BEGIN; LOCK TABLE node_server IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)";
+        let mut psql: tokio::process::Command = postgres::shared().program("psql").into();
+        psql.args([
+            "--quiet",
+            "--dbname",
+            &postgres::shared().url(database),
+            "--command",
+            sql,
+        ]);
+        psql.stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null());
+        let held = Self(psql.kill_on_drop(true).spawn().unwrap());
+        let waiting = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'node_server'::regclass";
+        eventually("locked", || async {
+            postgres::shared().sql(database, waiting).unwrap() == "1"
+        })
+        .await;
+        held
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_ends_the_call_and_its_statement() {
+    let url = postgres::shared().database();
+    let database = url.rsplit('/').next().unwrap();
+    let server = Server::launch(&url, &[], &["serve", "--migrate"]).await;
+    server.until_ready().await;
+    let lock = Locked::hold(database).await;
+    let mut request = tonic::Request::new(ListNodeServersRequest::default());
+    request.set_timeout(Duration::from_millis(300));
+    let refused = server
+        .admin()
+        .await
+        .list_node_servers(request)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused.code(), Code::DeadlineExceeded | Code::Cancelled),
+        "{refused:?}"
+    );
+    eventually("no statement waits", || async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'telecom-server' AND wait_event_type = 'Lock'";
+        postgres::shared().sql(database, waiting).unwrap() == "0"
+    })
+    .await;
+    let counted = "telecom_grpc_requests_total{code=\"DEADLINE_EXCEEDED\",method=\"ListNodeServers\",service=\"telecom.v1.NodeServerManage\"}";
+    eventually("counted", || async {
+        server.metric(counted).await == Some(1.0)
+    })
+    .await;
+    drop(lock);
+}
+
+#[tokio::test]
+async fn more_than_it_can_work_on_is_refused_at_once_with_a_time_to_retry() {
+    let url = postgres::shared().database();
+    let database = url.rsplit('/').next().unwrap();
+    let server = Server::launch(
+        &url,
+        &[("TELECOM__GRPC__MAX_IN_FLIGHT", "2")],
+        &["serve", "--migrate"],
+    )
+    .await;
+    server.until_ready().await;
+    let lock = Locked::hold(database).await;
+    let blocked: Vec<_> = [server.admin().await, server.admin().await]
+        .into_iter()
+        .map(|mut admin| {
+            tokio::spawn(async move {
+                admin
+                    .list_node_servers(ListNodeServersRequest::default())
+                    .await
+            })
+        })
+        .collect();
+    let in_flight = "telecom_grpc_in_flight{method=\"ListNodeServers\",service=\"telecom.v1.NodeServerManage\"}";
+    eventually("two in flight", || async {
+        server.metric(in_flight).await == Some(2.0)
+    })
+    .await;
+    let refused = server
+        .admin()
+        .await
+        .list_node_servers(ListNodeServersRequest::default())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let details = refused.get_error_details();
+    assert_eq!(details.error_info().unwrap().reason, "OVERLOADED");
+    assert!(details.retry_info().unwrap().retry_delay.is_some());
+    assert_eq!(server.get("/healthz").await.code, 200);
+    drop(lock);
+    for call in blocked {
+        call.await.unwrap().unwrap();
+    }
+}
