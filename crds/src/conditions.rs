@@ -47,7 +47,7 @@ macro_rules! published {
 published! {
     /// Types of the conditions in `status.conditions`.
     ConditionType {
-        #[doc = " ConfigurationValid, DatabaseReady, MigrationsApplied and ServerAvailable all hold."]
+        #[doc = " `ConfigurationValid`, `DatabaseReady`, `MigrationsApplied` and `ServerAvailable` all hold."]
         Ready,
         #[doc = " The manifest and everything it refers to can be used."]
         ConfigurationValid,
@@ -186,5 +186,18 @@ mod tests {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
         }
         assert_eq!("Nonsense".parse::<Reason>(), Err(()));
+    }
+
+    #[test]
+    fn every_word_has_its_place_in_the_documentation() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/conditions.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let kinds = ConditionType::ALL.iter().map(|kind| kind.as_str());
+        let reasons = Reason::ALL.iter().map(|reason| reason.as_str());
+        let missing: Vec<&str> = kinds
+            .chain(reasons)
+            .filter(|word| !text.contains(word))
+            .collect();
+        assert_eq!(missing, Vec::<&str>::new());
     }
 }

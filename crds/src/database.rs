@@ -154,3 +154,14 @@ impl Default for Database {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rule_about_the_size_knows_the_default_size() {
+        let default = format!("'{}'", EmbeddedStorage::DEFAULT_SIZE);
+        assert_eq!(EMBEDDED_SIZE_MAY_GROW.matches(&default).count(), 2);
+    }
+}

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition as it is installed: the derived schema, tidied and bounded.
+//! The `CustomResourceDefinition` as it is installed: the derived schema, tidied and bounded.
 //!
 //! The derive macros know our own types. What they cannot say is put right here: Kubernetes' own types come
 //! without list types, bounds or enums, and with far longer descriptions than a definition may hold.

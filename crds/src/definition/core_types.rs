@@ -251,9 +251,7 @@ pub fn entries() -> Vec<String> {
     let words = WORDS.iter().map(|(end, _)| *end);
     let keyed = KEYED_LISTS.iter().map(|(end, _)| *end);
     let patterns = PATTERNS.iter().map(|(end, _)| *end);
-    let plain = ROOTS
-        .iter()
-        .copied()
+    let plain = roots
         .chain(ranges)
         .chain(words)
         .chain(keyed)
