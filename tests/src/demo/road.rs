@@ -89,7 +89,11 @@ async fn ready_pod(pods: &Api<Pod>, namespace: &str, name: &str) -> Result<Strin
     Ok(pod.name_any())
 }
 
+/// A Pod that is being deleted stays ready for a while; its server hangs up soon.
 fn is_ready(pod: &Pod) -> bool {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return false;
+    }
     let status = pod.status.as_ref();
     let conditions = status.and_then(|status| status.conditions.as_ref());
     conditions.is_some_and(|conditions| {
