@@ -10,7 +10,7 @@ use telecom_tests::cluster;
 use tokio::sync::OnceCell;
 
 const NAME: &str = "telecomclusters.telecom.dev";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A client of an apiserver that knows the generated definition.
 pub async fn client() -> Client {

@@ -8,7 +8,7 @@ use telecom_tests::cluster;
 
 use super::api::client;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn every_field_is_explained() {
@@ -49,7 +49,7 @@ async fn kubectl_explains_a_field() {
     assert!(text.contains("FIELDS:"), "{text}");
 }
 
-/// The schema in OpenAPI v3; it is published a moment after the definition was installed.
+/// The schema in `OpenAPI` v3; it is published a moment after the definition was installed.
 async fn published(client: &Client) -> Value {
     let start = Instant::now();
     loop {
