@@ -5,7 +5,7 @@ mod memo;
 mod subset;
 mod writer;
 
-pub(crate) use memo::not_newer;
 pub use applier::{Applier, Put};
+pub(crate) use memo::not_newer;
 pub use memo::{Memo, Need};
 pub use writer::{WriteError, Writer};

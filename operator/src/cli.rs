@@ -37,7 +37,11 @@ pub struct Run {
     #[arg(long, env = "TELECOM_OPERATOR_LEADER_ELECTION_NAMESPACE")]
     pub leader_election_namespace: Option<String>,
     /// Name of the Lease. Operators that share manifests must share it.
-    #[arg(long, env = "TELECOM_OPERATOR_LEASE_NAME", default_value = "telecom-operator")]
+    #[arg(
+        long,
+        env = "TELECOM_OPERATOR_LEASE_NAME",
+        default_value = "telecom-operator"
+    )]
     pub lease_name: String,
     /// Server image that a manifest without `spec.image` gets.
     #[arg(
@@ -46,7 +50,11 @@ pub struct Run {
     )]
     pub server_image: String,
     /// Image of the embedded PostgreSQL.
-    #[arg(long, env = "TELECOM_OPERATOR_POSTGRES_IMAGE", default_value = "docker.io/library/postgres:17")]
+    #[arg(
+        long,
+        env = "TELECOM_OPERATOR_POSTGRES_IMAGE",
+        default_value = "docker.io/library/postgres:17"
+    )]
     pub postgres_image: String,
     /// Address of /healthz, /readyz and /metrics.
     #[arg(long, env = "TELECOM_OPERATOR_LISTEN", default_value = "0.0.0.0:8080")]
@@ -73,7 +81,11 @@ pub struct Run {
     #[arg(long, env = "TELECOM_OPERATOR_OTLP_PROTOCOL", value_enum, default_value_t = Wire::Grpc)]
     pub otlp_protocol: Wire,
     /// Share of the traces that is recorded, 0 to 1.
-    #[arg(long, env = "TELECOM_OPERATOR_OTLP_SAMPLE_RATIO", default_value_t = 0.1)]
+    #[arg(
+        long,
+        env = "TELECOM_OPERATOR_OTLP_SAMPLE_RATIO",
+        default_value_t = 0.1
+    )]
     pub otlp_sample_ratio: f64,
     /// Name of this Pod: our name on the Lease. Unset: made up for this process.
     #[arg(long, env = "POD_NAME", hide = true)]
@@ -180,20 +192,42 @@ mod tests {
         let options = run.options("fallback");
         assert!(options.namespaces.is_empty() && options.selector.is_none());
         assert!(options.server_image.ends_with(env!("CARGO_PKG_VERSION")));
-        assert!(options.lease.identity.starts_with("telecom-operator-"), "{:?}", options.lease);
+        assert!(
+            options.lease.identity.starts_with("telecom-operator-"),
+            "{:?}",
+            options.lease
+        );
         assert!(run.telemetry("me").is_ok());
     }
 
     #[test]
     fn namespaces_are_a_set_and_an_empty_flag_is_none() {
-        assert_eq!(parse(&["--watch-namespaces", "b, a,b"]).options("").namespaces, ["a", "b"]);
-        assert!(parse(&["--watch-namespaces", ""]).options("").namespaces.is_empty());
+        assert_eq!(
+            parse(&["--watch-namespaces", "b, a,b"])
+                .options("")
+                .namespaces,
+            ["a", "b"]
+        );
+        assert!(
+            parse(&["--watch-namespaces", ""])
+                .options("")
+                .namespaces
+                .is_empty()
+        );
     }
 
     #[test]
     fn the_lease_lies_where_it_is_told_and_else_where_we_are() {
         let namespace = |arguments: &[&str]| parse(arguments).options("kubeconfig").lease.namespace;
-        assert_eq!(namespace(&["--pod-namespace", "own", "--leader-election-namespace", "told"]), "told");
+        assert_eq!(
+            namespace(&[
+                "--pod-namespace",
+                "own",
+                "--leader-election-namespace",
+                "told"
+            ]),
+            "told"
+        );
         assert_eq!(namespace(&["--pod-namespace", "own"]), "own");
     }
 
@@ -205,7 +239,9 @@ mod tests {
         };
         assert!(refused(&["--concurrency", "0"]).contains("--concurrency"));
         assert!(refused(&["--listen", "here"]).contains("--listen"));
-        let error = parse(&["--otlp-sample-ratio", "2"]).telemetry("me").unwrap_err();
+        let error = parse(&["--otlp-sample-ratio", "2"])
+            .telemetry("me")
+            .unwrap_err();
         assert!(error.to_string().contains("sample_ratio"), "{error}");
     }
 }

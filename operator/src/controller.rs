@@ -35,7 +35,12 @@ pub struct Shared {
 }
 
 /// Runs the reconciles of one scope until its queue is closed and the last one has ended.
-pub async fn run(shared: Arc<Shared>, concurrency: u16, manifests: Store<Manifest>, queue: UnboundedReceiver<ObjectRef<Manifest>>) {
+pub async fn run(
+    shared: Arc<Shared>,
+    concurrency: u16,
+    manifests: Store<Manifest>,
+    queue: UnboundedReceiver<ObjectRef<Manifest>>,
+) {
     let queue = queue.map(Ok::<_, Infallible>);
     let config = Config::default().concurrency(concurrency);
     let reconciler = |manifest: Arc<Manifest>, shared: Arc<Shared>| one(manifest, shared).boxed();
@@ -61,7 +66,11 @@ async fn one(manifest: Arc<Manifest>, shared: Arc<Shared>) -> Result<Action, Err
     if matches!(reconciled, Err(Error::Write(WriteError::NotLeader))) {
         return Ok(Action::await_change());
     }
-    let outcome = if reconciled.is_ok() { Outcome::Ok } else { Outcome::Error };
+    let outcome = if reconciled.is_ok() {
+        Outcome::Ok
+    } else {
+        Outcome::Error
+    };
     let metrics = &shared.context.metrics;
     metrics.reconciled(outcome, started.elapsed().as_secs_f64());
     let after = reconciled?;
@@ -73,7 +82,7 @@ async fn look(manifest: &Manifest, context: &Context) -> Result<Duration, Error>
     match &manifest.0 {
         Ok(cluster) => {
             context.unparsable.forget(&key_of(manifest));
-            reconcile::reconcile(cluster, context).await
+            Box::pin(reconcile::reconcile(cluster, context)).await
         }
         Err(invalid) => {
             reconcile::report_unparsable(context, invalid).await?;
@@ -92,7 +101,7 @@ fn error_policy(manifest: Arc<Manifest>, error: &Error, shared: Arc<Shared>) -> 
 
 /// A little later than asked for, so that clusters that were seen together part.
 fn spread(after: Duration, chance: f64) -> Duration {
-    if after < Duration::from_secs(60) {
+    if after < Duration::from_mins(1) {
         return after;
     }
     after.mul_f64(1.0 + SPREAD * chance.clamp(0.0, 1.0))

@@ -69,7 +69,11 @@ impl World {
         Ok(Self {
             deployment: one(&shelf, Kind::Deployment, &names::server(cluster))?,
             database: one(&shelf, Kind::StatefulSet, &names::postgres(cluster))?,
-            claim: one(&shelf, Kind::PersistentVolumeClaim, &names::postgres_data(cluster))?,
+            claim: one(
+                &shelf,
+                Kind::PersistentVolumeClaim,
+                &names::postgres_data(cluster),
+            )?,
             server_pods: pods(Component::Server)?,
             migration_pods: pods(Component::Migration)?,
             database_pods: pods(Component::Database)?,
@@ -91,11 +95,23 @@ impl World {
     /// Names of the `ConfigMap`s that some `ReplicaSet` mounts, those with no Pods included: a
     /// rollback would need them.
     pub fn mounted_config_maps(&self) -> BTreeSet<String> {
-        let replica_sets = self.shelf.iter().filter(|((kind, _), _)| *kind == Kind::ReplicaSet);
+        let replica_sets = self
+            .shelf
+            .iter()
+            .filter(|((kind, _), _)| *kind == Kind::ReplicaSet);
         replica_sets
-            .filter_map(|(_, object)| object.data.pointer("/spec/template/spec/volumes")?.as_array())
+            .filter_map(|(_, object)| {
+                object
+                    .data
+                    .pointer("/spec/template/spec/volumes")?
+                    .as_array()
+            })
             .flatten()
-            .filter_map(|volume| volume.pointer("/projected/sources/0/configMap/name")?.as_str())
+            .filter_map(|volume| {
+                volume
+                    .pointer("/projected/sources/0/configMap/name")?
+                    .as_str()
+            })
             .map(str::to_owned)
             .collect()
     }
@@ -122,9 +138,9 @@ pub async fn dereference(
         })?;
         let leaving = |state: &Arc<SecretState>| state.metadata.deletion_timestamp.is_some();
         let state = state.filter(|state| !(reference.generated && leaving(state)));
-        let fact = state
-            .as_ref()
-            .map_or(SecretFact::Missing, |state| state.key(&reference.secret.key));
+        let fact = state.as_ref().map_or(SecretFact::Missing, |state| {
+            state.key(&reference.secret.key)
+        });
         facts.insert(reference.secret.clone(), fact);
         if let Some(state) = state.filter(|_| reference.generated) {
             world.secrets.insert(name.clone(), state);
@@ -151,7 +167,13 @@ pub fn live(cluster: &str, world: &World, service_monitor_kind: bool, may_upgrad
         admin_token_rotation: world
             .secrets
             .get(&names::admin_token(cluster))
-            .and_then(|state| state.metadata.annotations.as_ref()?.get(names::ROTATE_KEYS_ANNOTATION))
+            .and_then(|state| {
+                state
+                    .metadata
+                    .annotations
+                    .as_ref()?
+                    .get(names::ROTATE_KEYS_ANNOTATION)
+            })
             .cloned(),
         service_monitor_kind,
         may_upgrade,
@@ -165,10 +187,16 @@ fn live_claim(claim: &PersistentVolumeClaim) -> Option<LiveClaim> {
         return None;
     }
     let spec = claim.spec.as_ref()?;
-    let requests = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
+    let requests = spec
+        .resources
+        .as_ref()
+        .and_then(|resources| resources.requests.as_ref());
     Some(LiveClaim {
         uid: claim.uid().unwrap_or_default(),
-        size: requests.and_then(|requests| requests.get("storage")).map(|size| size.0.clone()).unwrap_or_default(),
+        size: requests
+            .and_then(|requests| requests.get("storage"))
+            .map(|size| size.0.clone())
+            .unwrap_or_default(),
         storage_class: spec.storage_class_name.clone(),
     })
 }
@@ -190,7 +218,9 @@ fn pods(shelf: &Shelf, cluster: &str, component: Component) -> Result<Vec<Pod>, 
     let selector = names::selector(cluster, component);
     let selected = |object: &DynamicObject| {
         let labels = object.labels();
-        selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        selector
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
     };
     shelf
         .iter()
@@ -206,7 +236,11 @@ fn one<T: DeserializeOwned>(shelf: &Shelf, kind: Kind, name: &str) -> Result<Opt
         .transpose()
 }
 
-fn parse<T: DeserializeOwned>(kind: Kind, name: &str, object: &DynamicObject) -> Result<T, ReadError> {
+fn parse<T: DeserializeOwned>(
+    kind: Kind,
+    name: &str,
+    object: &DynamicObject,
+) -> Result<T, ReadError> {
     typed(object).map_err(|source| ReadError::Object {
         kind,
         name: name.to_owned(),

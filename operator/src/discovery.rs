@@ -44,5 +44,8 @@ pub async fn served(client: &Client) -> Served {
 /// Whether the platform gives every Pod its uid, as `OpenShift` does; Pods then must not name their own.
 pub async fn assigns_uids(client: &Client) -> Result<bool, kube::Error> {
     let groups = client.list_api_groups().await?;
-    Ok(groups.groups.iter().any(|group| group.name == "security.openshift.io"))
+    Ok(groups
+        .groups
+        .iter()
+        .any(|group| group.name == "security.openshift.io"))
 }

@@ -86,7 +86,9 @@ pub fn edge(kind: ConditionType, before: Option<Reason>, now: Reason) -> Option<
         Tone::Waiting => None,
         Tone::Good => {
             let milestone = match kind {
-                ConditionType::Ready | ConditionType::DatabaseReady | ConditionType::MigrationsApplied => true,
+                ConditionType::Ready
+                | ConditionType::DatabaseReady
+                | ConditionType::MigrationsApplied => true,
                 ConditionType::Paused => now == Reason::Paused || before.is_some(),
                 ConditionType::ConfigurationValid
                 | ConditionType::ServerAvailable
@@ -157,14 +159,44 @@ mod tests {
         let (normal, warning) = (Some(EventType::Normal), Some(EventType::Warning));
         let steps = [
             (C::DatabaseReady, None, R::DatabasePending, None),
-            (C::DatabaseReady, Some(R::DatabasePending), R::EmbeddedReady, normal),
-            (C::DatabaseReady, Some(R::EmbeddedReady), R::EmbeddedReady, None),
-            (C::DatabaseReady, Some(R::EmbeddedReady), R::DatabaseUnreachable, warning),
+            (
+                C::DatabaseReady,
+                Some(R::DatabasePending),
+                R::EmbeddedReady,
+                normal,
+            ),
+            (
+                C::DatabaseReady,
+                Some(R::EmbeddedReady),
+                R::EmbeddedReady,
+                None,
+            ),
+            (
+                C::DatabaseReady,
+                Some(R::EmbeddedReady),
+                R::DatabaseUnreachable,
+                warning,
+            ),
             (C::ConfigurationValid, None, R::Valid, None),
-            (C::ConfigurationValid, Some(R::Valid), R::SecretNotFound, warning),
-            (C::ConfigurationValid, Some(R::SecretNotFound), R::Valid, normal),
+            (
+                C::ConfigurationValid,
+                Some(R::Valid),
+                R::SecretNotFound,
+                warning,
+            ),
+            (
+                C::ConfigurationValid,
+                Some(R::SecretNotFound),
+                R::Valid,
+                normal,
+            ),
             (C::Ready, Some(R::Ready), R::SecretNotFound, None),
-            (C::Progressing, Some(R::RolloutInProgress), R::ImagePullFailed, None),
+            (
+                C::Progressing,
+                Some(R::RolloutInProgress),
+                R::ImagePullFailed,
+                None,
+            ),
             (C::Progressing, Some(R::Complete), R::InternalError, warning),
             (C::Ready, Some(R::SecretNotFound), R::Ready, normal),
             (C::Paused, None, R::NotPaused, None),
@@ -173,10 +205,19 @@ mod tests {
             (C::Contended, None, R::NotContended, None),
             (C::Contended, Some(R::NotContended), R::Contended, warning),
             (C::Contended, Some(R::Contended), R::NotContended, normal),
-            (C::ServerAvailable, Some(R::RolloutInProgress), R::Available, None),
+            (
+                C::ServerAvailable,
+                Some(R::RolloutInProgress),
+                R::Available,
+                None,
+            ),
         ];
         for (kind, before, now, expected) in steps {
-            assert_eq!(edge(kind, before, now), expected, "{kind}: {before:?} → {now}");
+            assert_eq!(
+                edge(kind, before, now),
+                expected,
+                "{kind}: {before:?} → {now}"
+            );
         }
     }
 
@@ -184,10 +225,16 @@ mod tests {
     fn every_word_is_explained_in_the_documentation() {
         let page = include_str!("../../docs/conditions.md");
         for reason in Reason::ALL {
-            assert!(page.contains(&format!("`{reason}`")), "{reason} is not in docs/conditions.md");
+            assert!(
+                page.contains(&format!("`{reason}`")),
+                "{reason} is not in docs/conditions.md"
+            );
         }
         for kind in ConditionType::ALL {
-            assert!(page.contains(&format!("## {kind}\n")), "{kind} has no section in docs/conditions.md");
+            assert!(
+                page.contains(&format!("## {kind}\n")),
+                "{kind} has no section in docs/conditions.md"
+            );
         }
     }
 
@@ -195,7 +242,11 @@ mod tests {
     fn a_long_note_is_cut_at_a_character() {
         let note = "ä".repeat(1000);
         let cut = shortened(&note);
-        assert!(cut.len() <= LONGEST_NOTE && cut.ends_with('…'), "{} bytes", cut.len());
+        assert!(
+            cut.len() <= LONGEST_NOTE && cut.ends_with('…'),
+            "{} bytes",
+            cut.len()
+        );
         assert_eq!(shortened("short"), "short");
     }
 }

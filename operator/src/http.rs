@@ -33,7 +33,11 @@ pub struct Door {
 }
 
 /// Serves until `stop` is cancelled.
-pub async fn serve(listener: TcpListener, door: Door, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    door: Door,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let address: Option<SocketAddr> = listener.local_addr().ok();
     tracing::info!(?address, "serving /healthz, /readyz and /metrics");
     axum::serve(listener, routes(door))
@@ -47,7 +51,10 @@ fn routes(door: Door) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .fallback(nothing_here)
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            TIMEOUT,
+        ))
         .with_state(door)
 }
 
@@ -77,7 +84,11 @@ async fn metrics(State(door): State<Door>) -> Response {
     let encoder = TextEncoder::new();
     let mut body = Vec::new();
     match encoder.encode(&door.metrics.registry.gather(), &mut body) {
-        Ok(()) => ([(header::CONTENT_TYPE, encoder.format_type().to_owned())], body).into_response(),
+        Ok(()) => (
+            [(header::CONTENT_TYPE, encoder.format_type().to_owned())],
+            body,
+        )
+            .into_response(),
         Err(error) => {
             let text = format!("the metrics could not be written: {error}\n");
             (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
@@ -129,9 +140,17 @@ mod tests {
         assert_eq!(fetch(address, "/readyz").await.0, 503);
         filled.send_replace(true);
         let (code, body) = fetch(address, "/readyz").await;
-        assert_eq!((code, body.contains("\"watches\":\"ok\"")), (200, true), "{body}");
+        assert_eq!(
+            (code, body.contains("\"watches\":\"ok\"")),
+            (200, true),
+            "{body}"
+        );
         let (code, body) = fetch(address, "/metrics").await;
-        assert_eq!((code, body.contains("telecom_operator_leader 0")), (200, true), "{body}");
+        assert_eq!(
+            (code, body.contains("telecom_operator_leader 0")),
+            (200, true),
+            "{body}"
+        );
         assert_eq!(fetch(address, "/else").await.0, 404);
 
         stop.cancel();

@@ -156,7 +156,12 @@ pub struct Elector {
 
 impl Elector {
     /// An elector for the given Lease that reports to `leadership`.
-    pub fn new(client: Client, who: &LeaseIdentity, leadership: Leadership, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        client: Client,
+        who: &LeaseIdentity,
+        leadership: Leadership,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             leases: Api::namespaced(client, &who.namespace),
             name: who.name.clone(),
@@ -241,7 +246,11 @@ impl Elector {
             Decision::Renew => renewed(lease),
             Decision::Take => taken(lease, &self.observer.identity),
         };
-        match self.leases.replace(&self.name, &PostParams::default(), &taken).await {
+        match self
+            .leases
+            .replace(&self.name, &PostParams::default(), &taken)
+            .await
+        {
             Ok(stored) => {
                 self.ours = Some(stored);
                 Ok(true)
@@ -290,7 +299,9 @@ impl Elector {
         let replaced = self.leases.replace(&self.name, &params, &lease);
         match tokio::time::timeout(REQUEST_TIMEOUT, replaced).await {
             Ok(Ok(_)) => tracing::info!("the Lease has been given back"),
-            Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be given back; it expires by itself"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the Lease could not be given back; it expires by itself");
+            }
             Err(_) => tracing::warn!("giving the Lease back took too long; it expires by itself"),
         }
     }
@@ -305,7 +316,11 @@ fn renewed(mut lease: Lease) -> Lease {
 
 fn taken(mut lease: Lease, identity: &str) -> Lease {
     let now = MicroTime(Timestamp::now());
-    let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or(-1);
+    let transitions = lease
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.lease_transitions)
+        .unwrap_or(-1);
     lease.spec = Some(LeaseSpec {
         acquire_time: Some(now.clone()),
         renew_time: Some(now),

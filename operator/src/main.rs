@@ -26,7 +26,9 @@ async fn main() -> anyhow::Result<()> {
         .await
         .context("neither a ServiceAccount of a Pod nor a usable kubeconfig was found")?;
     let options = flags.options(&config.default_namespace);
-    let settings = flags.telemetry(&options.lease.identity).context("bad flag")?;
+    let settings = flags
+        .telemetry(&options.lease.identity)
+        .context("bad flag")?;
     let metrics = Arc::new(Metrics::new()?);
     let telemetry = telecom_telemetry::init(&settings, &metrics.registry)?;
     let stop = CancellationToken::new();

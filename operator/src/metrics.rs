@@ -50,7 +50,10 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let reconciles = IntCounterVec::new(
-            Opts::new("telecom_operator_reconciles_total", "Reconciles of a TelecomCluster, by result."),
+            Opts::new(
+                "telecom_operator_reconciles_total",
+                "Reconciles of a TelecomCluster, by result.",
+            ),
             &["result"],
         )?;
         let duration = Histogram::with_opts(
@@ -58,10 +61,15 @@ impl Metrics {
                 "telecom_operator_reconcile_duration_seconds",
                 "Time that one reconcile took, requests included.",
             )
-            .buckets(vec![0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]),
+            .buckets(vec![
+                0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+            ]),
         )?;
         let applies = IntCounterVec::new(
-            Opts::new("telecom_operator_applies_total", "Objects sent to the apiserver, by kind."),
+            Opts::new(
+                "telecom_operator_applies_total",
+                "Objects sent to the apiserver, by kind.",
+            ),
             &["kind"],
         )?;
         let conditions = IntGaugeVec::new(
@@ -71,9 +79,15 @@ impl Metrics {
             ),
             &["namespace", "name", "type", "status"],
         )?;
-        let leader = IntGauge::new("telecom_operator_leader", "1 while this process leads, else 0.")?;
+        let leader = IntGauge::new(
+            "telecom_operator_leader",
+            "1 while this process leads, else 0.",
+        )?;
         let watch_errors = IntCounterVec::new(
-            Opts::new("telecom_operator_watch_errors_total", "Failures of a watch, by kind."),
+            Opts::new(
+                "telecom_operator_watch_errors_total",
+                "Failures of a watch, by kind.",
+            ),
             &["kind"],
         )?;
         registry.register(Box::new(reconciles.clone()))?;
@@ -110,7 +124,11 @@ impl Metrics {
         for kind in Kind::WATCHED {
             self.watch_errors.with_label_values(&[kind.as_str()]);
         }
-        for kind in ["TelecomCluster", Kind::Secret.as_str(), Kind::ServiceMonitor.as_str()] {
+        for kind in [
+            "TelecomCluster",
+            Kind::Secret.as_str(),
+            Kind::ServiceMonitor.as_str(),
+        ] {
             self.watch_errors.with_label_values(&[kind]);
         }
     }
@@ -132,7 +150,11 @@ impl Metrics {
     }
 
     /// Shows the conditions of one cluster, as pairs of type and status.
-    pub fn show_conditions<'a>(&self, cluster: &ClusterKey, conditions: impl Iterator<Item = (&'a str, &'a str)>) {
+    pub fn show_conditions<'a>(
+        &self,
+        cluster: &ClusterKey,
+        conditions: impl Iterator<Item = (&'a str, &'a str)>,
+    ) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let mut types = Vec::new();
         for (kind, status) in conditions {
@@ -143,7 +165,9 @@ impl Metrics {
             }
             types.push(kind.to_owned());
         }
-        let before = shown.insert(cluster.clone(), types.clone()).unwrap_or_default();
+        let before = shown
+            .insert(cluster.clone(), types.clone())
+            .unwrap_or_default();
         let vanished = before.iter().filter(|kind| !types.contains(kind));
         self.drop_series(cluster, vanished);
     }
@@ -176,7 +200,9 @@ mod tests {
 
     fn text(metrics: &Metrics) -> String {
         let mut buffer = Vec::new();
-        TextEncoder::new().encode(&metrics.registry.gather(), &mut buffer).unwrap();
+        TextEncoder::new()
+            .encode(&metrics.registry.gather(), &mut buffer)
+            .unwrap();
         String::from_utf8(buffer).unwrap()
     }
 

@@ -98,13 +98,19 @@ pub fn decide(situation: &Situation<'_>) -> Step {
     match &situation.job {
         JobState::Succeeded => Step::Done,
         // A Pod that cannot start does no harm when it is replaced; one that runs is let finish.
-        JobState::Running { inputs } if situation.stuck && inputs != situation.inputs => Step::Clear { attempt: 1 },
+        JobState::Running { inputs } if situation.stuck && inputs != situation.inputs => {
+            Step::Clear { attempt: 1 }
+        }
         JobState::Running { .. } | JobState::Leaving => Step::Wait,
         JobState::Absent if !situation.database_ready => Step::WaitForDatabase,
         JobState::Absent => Step::Start {
             attempt: situation.announced.unwrap_or(1),
         },
-        JobState::Failed { at, attempt, inputs } => {
+        JobState::Failed {
+            at,
+            attempt,
+            inputs,
+        } => {
             // Other credentials or another configuration are a new chance at once, and a new count.
             if inputs != situation.inputs {
                 return Step::Clear { attempt: 1 };
@@ -133,11 +139,16 @@ fn pause(failures: u32) -> Duration {
 
 /// Reads the state of a Job.
 pub fn job_state(job: Option<&Job>) -> JobState {
-    let Some(job) = job else { return JobState::Absent };
+    let Some(job) = job else {
+        return JobState::Absent;
+    };
     if job.metadata.deletion_timestamp.is_some() {
         return JobState::Leaving;
     }
-    let conditions = job.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let conditions = job
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
     let ended = |kind: &str| {
         conditions
             .into_iter()
@@ -149,7 +160,9 @@ pub fn job_state(job: Option<&Job>) -> JobState {
     }
     let annotation = |key: &str| {
         let annotations = job.metadata.annotations.as_ref();
-        annotations.and_then(|annotations| annotations.get(key)).cloned()
+        annotations
+            .and_then(|annotations| annotations.get(key))
+            .cloned()
     };
     let inputs = annotation(INPUTS_ANNOTATION).unwrap_or_default();
     let Some(failed) = ended("Failed") else {
@@ -207,7 +220,11 @@ impl LastWords {
 pub fn pods_of(pods: &[Pod], job: &str) -> Vec<Pod> {
     let of_job = |pod: &&Pod| {
         let owners = pod.metadata.owner_references.as_ref();
-        owners.is_some_and(|owners| owners.iter().any(|owner| owner.kind == "Job" && owner.name == job))
+        owners.is_some_and(|owners| {
+            owners
+                .iter()
+                .any(|owner| owner.kind == "Job" && owner.name == job)
+        })
     };
     pods.iter().filter(of_job).cloned().collect()
 }

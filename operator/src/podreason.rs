@@ -68,11 +68,15 @@ fn of_pod(pod: &Pod) -> Option<Cause> {
     if status.phase.as_deref() == Some("Succeeded") {
         return None;
     }
-    if let Some(scheduled) = condition("PodScheduled").filter(|scheduled| scheduled.status == "False") {
+    if let Some(scheduled) =
+        condition("PodScheduled").filter(|scheduled| scheduled.status == "False")
+    {
         let why = scheduled.message.as_deref().unwrap_or("no reason is given");
         return Some(Cause::Told(
             Reason::PodUnschedulable,
-            format!("No node takes Pod {name}: {why}. Make room, or change resources, nodeSelector, tolerations or affinity."),
+            format!(
+                "No node takes Pod {name}: {why}. Make room, or change resources, nodeSelector, tolerations or affinity."
+            ),
         ));
     }
     let init = status.init_container_statuses.iter().flatten();
@@ -100,15 +104,27 @@ fn of_pod(pod: &Pod) -> Option<Cause> {
 fn of_container(pod: &str, container: &ContainerStatus) -> Option<Cause> {
     let state = container.state.as_ref();
     let waiting = state.and_then(|state| state.waiting.as_ref());
-    let word = waiting.and_then(|waiting| waiting.reason.as_deref()).unwrap_or_default();
-    let told = waiting.and_then(|waiting| waiting.message.as_deref()).unwrap_or_default();
+    let word = waiting
+        .and_then(|waiting| waiting.reason.as_deref())
+        .unwrap_or_default();
+    let told = waiting
+        .and_then(|waiting| waiting.message.as_deref())
+        .unwrap_or_default();
     let image = &container.image;
     match word {
         "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" => {
             // The kubelet tells the same failure in two forms in turn: keep what they share, or the
             // status would be written each time.
-            let told = told.rsplit("ErrImagePull: ").next().unwrap_or(told).trim_end_matches('.');
-            let why = if told.is_empty() || told.starts_with("Back-off") { "the pull failed" } else { told };
+            let told = told
+                .rsplit("ErrImagePull: ")
+                .next()
+                .unwrap_or(told)
+                .trim_end_matches('.');
+            let why = if told.is_empty() || told.starts_with("Back-off") {
+                "the pull failed"
+            } else {
+                told
+            };
             let advice = "Check the name, the registry and spec.imagePullSecrets.";
             let message = format!("Pod {pod} cannot pull image {image}: {why}. {advice}");
             Some(Cause::Told(Reason::ImagePullFailed, message))
@@ -123,22 +139,40 @@ fn of_container(pod: &str, container: &ContainerStatus) -> Option<Cause> {
 
 /// A container that ended is told about even while it is being started again.
 fn crashed(pod: &str, container: &ContainerStatus) -> Option<Cause> {
-    let now = container.state.as_ref().and_then(|state| state.terminated.as_ref());
-    let before = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+    let now = container
+        .state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref());
+    let before = container
+        .last_state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref());
     let ended = now.or(before).filter(|ended| ended.exit_code != 0)?;
-    let running = container.state.as_ref().is_some_and(|state| state.running.is_some());
+    let running = container
+        .state
+        .as_ref()
+        .is_some_and(|state| state.running.is_some());
     if running {
         // It is up again: whether it becomes ready decides, not what was.
         return None;
     }
     let words = ended.message.as_deref().and_then(LastWords::read);
-    let reason = words.as_ref().map_or(Reason::ContainerCrashing, |words| words.reason(Reason::ContainerCrashing));
+    let reason = words.as_ref().map_or(Reason::ContainerCrashing, |words| {
+        words.reason(Reason::ContainerCrashing)
+    });
     let why = words.map_or_else(
-        || ended.reason.clone().unwrap_or_else(|| "no reason is given".to_owned()),
+        || {
+            ended
+                .reason
+                .clone()
+                .unwrap_or_else(|| "no reason is given".to_owned())
+        },
         |words| words.message,
     );
     let (name, code, restarts) = (&container.name, ended.exit_code, container.restart_count);
-    let message = format!("Container {name} of Pod {pod} ended with code {code} after {restarts} restarts: {why}");
+    let message = format!(
+        "Container {name} of Pod {pod} ended with code {code} after {restarts} restarts: {why}"
+    );
     Some(Cause::Told(reason, message))
 }
 
@@ -171,7 +205,9 @@ impl Default for Asker {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(TIMEOUT));
         Self {
-            client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector),
+            client: Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build(connector),
         }
     }
 }
@@ -179,9 +215,15 @@ impl Default for Asker {
 impl Asker {
     /// Reads `/healthz/ready` of the Pod at this address; an error is a sentence.
     pub async fn ask(&self, address: &str, port: u16) -> Result<Readiness, String> {
-        let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+        let host = if address.contains(':') {
+            format!("[{address}]")
+        } else {
+            address.to_owned()
+        };
         let uri = format!("http://{host}:{port}/healthz/ready");
-        let uri = uri.parse().map_err(|error| format!("{uri} is not an address: {error}"))?;
+        let uri = uri
+            .parse()
+            .map_err(|error| format!("{uri} is not an address: {error}"))?;
         let answered = tokio::time::timeout(TIMEOUT, self.client.get(uri)).await;
         let answer = answered
             .map_err(|_| "no answer in 2 s".to_owned())?
@@ -192,6 +234,7 @@ impl Asker {
             .await
             .map_err(|_| "the answer did not end in 2 s".to_owned())?
             .map_err(|error| format!("the answer could not be read: {error}"))?;
-        serde_json::from_slice(&body.to_bytes()).map_err(|_| format!("status {status} without an explanation"))
+        serde_json::from_slice(&body.to_bytes())
+            .map_err(|_| format!("status {status} without an explanation"))
     }
 }

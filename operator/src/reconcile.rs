@@ -36,7 +36,7 @@ pub use upgrades::Upgrades;
 use carry_out::Progress;
 
 /// Everything is looked at again after this time even if nothing happened; it costs no request.
-pub const RESYNC: Duration = Duration::from_secs(600);
+pub const RESYNC: Duration = Duration::from_mins(10);
 /// A cluster that waits for its turn to be upgraded asks again after this time.
 const TURN: Duration = Duration::from_secs(10);
 
@@ -106,7 +106,7 @@ struct Look<'a> {
     /// The cluster as it can be carried out, and how; or what is wrong with it.
     wanted: Result<(&'a Validated, &'a Plan), &'a [Problem]>,
     progress: &'a Progress,
-    /// Whether ServiceMonitors exist here.
+    /// Whether the kind `ServiceMonitor` exists here.
     monitors: bool,
     /// What a Pod that is not ready said, if one was asked.
     answer: Option<findings::Answer>,
@@ -132,7 +132,9 @@ pub async fn reconcile(cluster: &TelecomCluster, context: &Context) -> Result<Du
     };
     let mut validated = validate::validate(cluster, &facts, &context.defaults);
     let waits = |validated: &Result<Validated, Vec<Problem>>| {
-        validated.as_ref().is_ok_and(|cluster| cluster.image.upgrade.is_some())
+        validated
+            .as_ref()
+            .is_ok_and(|cluster| cluster.image.upgrade.is_some())
     };
     if waits(&validated) && !cluster.spec.paused && context.upgrades.acquire(&key) {
         facts.live.may_upgrade = true;
@@ -159,7 +161,10 @@ pub async fn reconcile(cluster: &TelecomCluster, context: &Context) -> Result<Du
     let look = Look {
         cluster,
         world: &world,
-        wanted: wanted.as_ref().map(|(cluster, plan)| (*cluster, plan)).map_err(|problems| *problems),
+        wanted: wanted
+            .as_ref()
+            .map(|(cluster, plan)| (*cluster, plan))
+            .map_err(|problems| *problems),
         progress: &progress,
         monitors,
         answer: asked.answer,
@@ -174,10 +179,6 @@ pub async fn reconcile(cluster: &TelecomCluster, context: &Context) -> Result<Du
     if let Some(error) = progress.error.take() {
         return Err(error.into());
     }
-    let again = [
-        progress.again,
-        asked.again,
-        upgrade_waits.then_some(TURN),
-    ];
+    let again = [progress.again, asked.again, upgrade_waits.then_some(TURN)];
     Ok(again.into_iter().flatten().min().unwrap_or(RESYNC))
 }

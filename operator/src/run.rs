@@ -81,7 +81,13 @@ pub fn client(mut config: Config) -> Result<Client, kube::Error> {
 }
 
 /// Runs until `stop` is cancelled.
-pub async fn run(options: Options, client: Client, listener: TcpListener, metrics: Arc<Metrics>, stop: CancellationToken) -> Result<(), StartError> {
+pub async fn run(
+    options: Options,
+    client: Client,
+    listener: TcpListener,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) -> Result<(), StartError> {
     let (filled, synced) = watch::channel(false);
     let door = Door {
         metrics: Arc::clone(&metrics),
@@ -91,7 +97,12 @@ pub async fn run(options: Options, client: Client, listener: TcpListener, metric
     let last = CancellationToken::new();
     let served = tokio::spawn(http::serve(listener, door, last.clone()));
     let leadership = Leadership::new();
-    let elector = Elector::new(client.clone(), &options.lease, leadership.clone(), Arc::clone(&metrics));
+    let elector = Elector::new(
+        client.clone(),
+        &options.lease,
+        leadership.clone(),
+        Arc::clone(&metrics),
+    );
     let election_over = CancellationToken::new();
     let elected = tokio::spawn(elect(elector, synced, election_over.clone()));
 
@@ -134,7 +145,11 @@ fn desks(options: &Options) -> (Vec<Desk>, Triggers) {
         let (sender, queue) = mpsc::unbounded();
         let writer = StoreWriter::new(());
         triggers.add(scope.clone(), sender, writer.as_reader());
-        Desk { scope, queue, writer }
+        Desk {
+            scope,
+            queue,
+            writer,
+        }
     });
     let desks = desks.collect();
     (desks, triggers)
@@ -166,7 +181,13 @@ async fn work(
         assigned_uids: discovery::assigns_uids(&client).await?,
     };
     let shared = Arc::new(Shared {
-        context: context(&eyes, &leadership, defaults, &options.lease.identity, monitors),
+        context: context(
+            &eyes,
+            &leadership,
+            defaults,
+            &options.lease.identity,
+            monitors,
+        ),
         places: Semaphore::new(usize::from(options.concurrency.max(1))),
         backoff: Backoff::default(),
         leadership: leadership.clone(),
@@ -181,7 +202,15 @@ async fn work(
     let mut queues = Vec::new();
     for desk in desks {
         let manifests = desk.writer.as_reader();
-        watch_scope(&mut watches, &eyes, &shared, options.selector.clone(), desk.scope, desk.writer, &watching);
+        watch_scope(
+            &mut watches,
+            &eyes,
+            &shared,
+            options.selector.clone(),
+            desk.scope,
+            desk.writer,
+            &watching,
+        );
         queues.push((desk.queue, manifests));
     }
     let ready = async {
@@ -199,7 +228,12 @@ async fn work(
     tracing::info!("every watch has been filled");
     watches.spawn(finder.run(options.discovery_interval, watching.clone()));
     for (queue, manifests) in queues {
-        controllers.spawn(controller::run(Arc::clone(&shared), options.concurrency, manifests, queue));
+        controllers.spawn(controller::run(
+            Arc::clone(&shared),
+            options.concurrency,
+            manifests,
+            queue,
+        ));
     }
     lead(&leadership, &eyes.triggers, &stop).await;
 
@@ -209,8 +243,14 @@ async fn work(
     }
     // Without senders the queues end, and with them the controllers once their last reconcile has ended.
     drop(eyes);
-    if tokio::time::timeout(DRAIN, controllers.join_all()).await.is_err() {
-        tracing::warn!("reconciles were still running after {} s and were cut off", DRAIN.as_secs());
+    if tokio::time::timeout(DRAIN, controllers.join_all())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "reconciles were still running after {} s and were cut off",
+            DRAIN.as_secs()
+        );
     }
     Ok(())
 }
@@ -258,7 +298,8 @@ fn watch_scope(
             shared.backoff.succeeded(key);
         };
         let filled = || eyes.stores.mark_synced();
-        eyes.manifests(scope, selector.as_deref(), writer, gone, filled, stop).await;
+        eyes.manifests(scope, selector.as_deref(), writer, gone, filled, stop)
+            .await;
     });
 }
 
@@ -270,7 +311,11 @@ fn context(
     monitors: watch::Receiver<Served>,
 ) -> Context {
     let client = eyes.client.clone();
-    let writer = Writer::new(client.clone(), leadership.clone(), Arc::clone(&eyes.metrics));
+    let writer = Writer::new(
+        client.clone(),
+        leadership.clone(),
+        Arc::clone(&eyes.metrics),
+    );
     Context {
         applier: Applier::new(
             client.clone(),

@@ -49,18 +49,38 @@ impl SecretState {
 
     /// What is known of one key.
     pub fn key(&self, key: &str) -> SecretFact {
-        self.keys.get(key).cloned().unwrap_or(SecretFact::KeyMissing)
+        self.keys
+            .get(key)
+            .cloned()
+            .unwrap_or(SecretFact::KeyMissing)
     }
 }
 
 /// Namespace and name of a Secret.
 type Place = (String, String);
 
+/// What is remembered of a Secret.
+#[derive(Debug, Default)]
+enum Memory {
+    /// Nothing: it has to be fetched.
+    #[default]
+    Unknown,
+    /// There is no such Secret.
+    Absent,
+    /// As it stood.
+    Present(Arc<SecretState>),
+}
+
+impl From<Option<Arc<SecretState>>> for Memory {
+    fn from(state: Option<Arc<SecretState>>) -> Self {
+        state.map_or(Self::Absent, Self::Present)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Entry {
     users: HashSet<ClusterKey>,
-    /// None: has to be fetched. `Some(None)`: there is no such Secret.
-    state: Option<Option<Arc<SecretState>>>,
+    state: Memory,
     /// Counts what the watch said, so that an answer that was overtaken is not kept.
     moves: u64,
 }
@@ -73,14 +93,22 @@ pub struct Secrets {
 
 impl Secrets {
     /// Reads one Secret for a cluster: from memory unless its version has moved. None: it does not exist.
-    pub async fn read(&self, client: &Client, user: &ClusterKey, name: &str) -> Result<Option<Arc<SecretState>>, kube::Error> {
+    pub async fn read(
+        &self,
+        client: &Client,
+        user: &ClusterKey,
+        name: &str,
+    ) -> Result<Option<Arc<SecretState>>, kube::Error> {
         let place = (user.namespace.clone(), name.to_owned());
         let moves = match self.remembered(user, &place) {
             Ok(state) => return Ok(state),
             Err(moves) => moves,
         };
         let secrets: Api<Secret> = Api::namespaced(client.clone(), &user.namespace);
-        let state = secrets.get_opt(name).await?.map(|secret| Arc::new(SecretState::of(secret)));
+        let state = secrets
+            .get_opt(name)
+            .await?
+            .map(|secret| Arc::new(SecretState::of(secret)));
         self.remember(&place, moves, state.clone());
         Ok(state)
     }
@@ -116,25 +144,33 @@ impl Secrets {
     }
 
     /// What is in memory, or the number of moves seen so far when it has to be fetched.
-    fn remembered(&self, user: &ClusterKey, place: &Place) -> Result<Option<Arc<SecretState>>, u64> {
+    fn remembered(
+        &self,
+        user: &ClusterKey,
+        place: &Place,
+    ) -> Result<Option<Arc<SecretState>>, u64> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.entry(place.clone()).or_default();
         entry.users.insert(user.clone());
-        entry.state.clone().ok_or(entry.moves)
+        match &entry.state {
+            Memory::Unknown => Err(entry.moves),
+            Memory::Absent => Ok(None),
+            Memory::Present(state) => Ok(Some(Arc::clone(state))),
+        }
     }
 
     fn remember(&self, place: &Place, moves: u64, state: Option<Arc<SecretState>>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         // A watch event that came meanwhile may be newer than the answer: fetch again next time.
         if let Some(entry) = entries.get_mut(place).filter(|entry| entry.moves == moves) {
-            entry.state = Some(state);
+            entry.state = state.into();
         }
     }
 
     fn put(&self, place: &Place, state: Option<Arc<SecretState>>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get_mut(place) {
-            entry.state = Some(state);
+            entry.state = state.into();
         }
     }
 
@@ -144,8 +180,10 @@ impl Secrets {
         let Some(entry) = entries.get_mut(place) else {
             return HashSet::new();
         };
-        let known = entry.state.as_ref().and_then(Option::as_ref);
-        let ours = known.and_then(|state| state.metadata.resource_version.as_deref());
+        let ours = match &entry.state {
+            Memory::Present(state) => state.metadata.resource_version.as_deref(),
+            Memory::Unknown | Memory::Absent => None,
+        };
         let old_news = match (version, ours) {
             (Some(seen), Some(ours)) => not_newer(Some(seen), ours),
             _ => false,
@@ -154,7 +192,7 @@ impl Secrets {
             return HashSet::new();
         }
         entry.moves += 1;
-        entry.state = None;
+        entry.state = Memory::Unknown;
         entry.users.clone()
     }
 
@@ -164,10 +202,10 @@ impl Secrets {
         let mut users = HashSet::new();
         for (place, entry) in entries.iter_mut() {
             let outside = namespace.is_some_and(|namespace| namespace != place.0);
-            let present = matches!(entry.state, Some(Some(_)));
+            let present = matches!(entry.state, Memory::Present(_));
             if !outside && present && !listed.contains(place) {
                 entry.moves += 1;
-                entry.state = None;
+                entry.state = Memory::Unknown;
                 users.extend(entry.users.iter().cloned());
             }
         }
@@ -194,7 +232,10 @@ impl SecretFeed {
     }
 
     /// Takes one event and returns the clusters that have something new to look at.
-    pub fn take(&mut self, event: &watcher::Event<PartialObjectMeta<Secret>>) -> HashSet<ClusterKey> {
+    pub fn take(
+        &mut self,
+        event: &watcher::Event<PartialObjectMeta<Secret>>,
+    ) -> HashSet<ClusterKey> {
         match event {
             watcher::Event::Apply(secret) => self.seen(secret),
             watcher::Event::Delete(secret) => self.secrets.moved(&place(secret), None),
@@ -214,7 +255,8 @@ impl SecretFeed {
     }
 
     fn seen(&self, secret: &PartialObjectMeta<Secret>) -> HashSet<ClusterKey> {
-        self.secrets.moved(&place(secret), secret.metadata.resource_version.as_deref())
+        self.secrets
+            .moved(&place(secret), secret.metadata.resource_version.as_deref())
     }
 }
 

@@ -65,7 +65,12 @@ pub struct Finding {
 
 impl Finding {
     /// A finding of its four parts.
-    pub fn new(kind: ConditionType, verdict: impl Into<Verdict>, reason: Reason, message: impl Into<String>) -> Self {
+    pub fn new(
+        kind: ConditionType,
+        verdict: impl Into<Verdict>,
+        reason: Reason,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             kind,
             verdict: verdict.into(),
@@ -88,7 +93,12 @@ pub fn ready(findings: &[Finding]) -> Finding {
             }
             None => {
                 let message = format!("{gate} has not been looked at yet.");
-                return Finding::new(ConditionType::Ready, Verdict::Unknown, Reason::InternalError, message);
+                return Finding::new(
+                    ConditionType::Ready,
+                    Verdict::Unknown,
+                    Reason::InternalError,
+                    message,
+                );
             }
         }
     }
@@ -101,7 +111,12 @@ pub fn ready(findings: &[Finding]) -> Finding {
 }
 
 /// The conditions that follow from the findings. A condition whose status stays keeps its time.
-pub fn conditions(before: &[Condition], findings: &[Finding], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+pub fn conditions(
+    before: &[Condition],
+    findings: &[Finding],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
     findings
         .iter()
         .map(|finding| {
@@ -131,7 +146,14 @@ pub fn reason_before(before: &[Condition], kind: ConditionType) -> Option<Reason
 /// The statuses that this process has written, since the watch shows them only a moment later.
 #[derive(Debug, Default)]
 pub struct Written {
-    last: Mutex<HashMap<ClusterKey, (Option<String>, String, TelecomClusterStatus)>>,
+    last: Mutex<HashMap<ClusterKey, Last>>,
+}
+
+#[derive(Debug)]
+struct Last {
+    uid: Option<String>,
+    version: String,
+    status: TelecomClusterStatus,
 }
 
 impl Written {
@@ -140,10 +162,10 @@ impl Written {
         let shown = || cluster.status.clone().unwrap_or_default();
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match last.get(key) {
-            Some((uid, version, status)) => {
+            Some(last) => {
                 let seen = cluster.metadata.resource_version.as_deref();
-                let ours = *uid == cluster.uid() && not_newer(seen, version);
-                if ours { status.clone() } else { shown() }
+                let ours = last.uid == cluster.uid() && not_newer(seen, &last.version);
+                if ours { last.status.clone() } else { shown() }
             }
             None => shown(),
         }
@@ -152,9 +174,12 @@ impl Written {
     /// Notes what was written, and the version that the apiserver gave it.
     pub fn wrote(&self, key: &ClusterKey, stored: &TelecomCluster) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = stored.resource_version().unwrap_or_default();
-        let status = stored.status.clone().unwrap_or_default();
-        last.insert(key.clone(), (stored.uid(), version, status));
+        let written = Last {
+            uid: stored.uid(),
+            version: stored.resource_version().unwrap_or_default(),
+            status: stored.status.clone().unwrap_or_default(),
+        };
+        last.insert(key.clone(), written);
     }
 
     /// Forgets a cluster that is gone.

@@ -96,7 +96,7 @@ impl Stores {
     /// Takes up what the apiserver answered to a write, which the watch shows only a moment later.
     pub fn note(&self, kind: Kind, mut object: DynamicObject) {
         strip(kind, &mut object);
-        self.put(kind, object);
+        self.put(kind, &Arc::new(object));
     }
 
     /// Forgets all objects of one kind, because the kind itself is gone.
@@ -116,20 +116,20 @@ impl Stores {
         let _ = seen.wait_for(|count| *count >= expected).await;
     }
 
-    fn put(&self, kind: Kind, object: DynamicObject) -> Changes {
-        let Some(cluster) = cluster_of(&object) else {
+    fn put(&self, kind: Kind, object: &Arc<DynamicObject>) -> Changes {
+        let Some(cluster) = cluster_of(object) else {
             return Changes::default();
         };
         let mut changes = Changes::default();
         let key = (kind, object.name_any());
         let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);
         let objects = shelves.entry(cluster.clone()).or_default();
-        if objects.get(&key).is_some_and(|kept| older(&object, kept)) {
+        if objects.get(&key).is_some_and(|kept| older(object, kept)) {
             return changes;
         }
-        let before = objects.insert(key, Arc::new(object.clone()));
+        let before = objects.insert(key, Arc::clone(object));
         // The same version again is the watch showing what we wrote ourselves: now is the time to go on.
-        if before.is_none_or(|before| same_version(&before, &object) || differs(&before, &object)) {
+        if before.is_none_or(|before| same_version(&before, object) || differs(&before, object)) {
             changes.touched.insert(cluster);
         }
         changes
@@ -149,12 +149,20 @@ impl Stores {
             }
         }
         changes.touched.insert(cluster.clone());
-        changes.gone.push(Gone { cluster, object: key });
+        changes.gone.push(Gone {
+            cluster,
+            object: key,
+        });
         changes
     }
 
     /// Drops the objects of one kind (in one namespace or all) that a complete list did not hold.
-    fn retain(&self, kind: Kind, namespace: Option<&str>, listed: &HashSet<(ClusterKey, String)>) -> Changes {
+    fn retain(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        listed: &HashSet<(ClusterKey, String)>,
+    ) -> Changes {
         let mut changes = Changes::default();
         let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);
         for (cluster, shelf) in shelves.iter_mut() {
@@ -205,7 +213,7 @@ impl Feed {
         match event {
             watcher::Event::Apply(mut object) => {
                 strip(self.kind, &mut object);
-                self.stores.put(self.kind, object)
+                self.stores.put(self.kind, &Arc::new(object))
             }
             watcher::Event::Delete(object) => self.stores.remove(self.kind, &object),
             watcher::Event::Init => {
@@ -217,11 +225,13 @@ impl Feed {
                 if let Some(cluster) = cluster_of(&object) {
                     self.listed.insert((cluster, object.name_any()));
                 }
-                self.stores.put(self.kind, object)
+                self.stores.put(self.kind, &Arc::new(object))
             }
             watcher::Event::InitDone => {
                 let listed = std::mem::take(&mut self.listed);
-                let changes = self.stores.retain(self.kind, self.namespace.as_deref(), &listed);
+                let changes = self
+                    .stores
+                    .retain(self.kind, self.namespace.as_deref(), &listed);
                 if !self.synced {
                     self.synced = true;
                     self.stores.mark_synced();

@@ -37,7 +37,12 @@ pub struct Triggers {
 
 impl Triggers {
     /// Adds a scope with its queue and its manifests.
-    pub fn add(&mut self, scope: Scope, queue: UnboundedSender<ObjectRef<Manifest>>, manifests: Store<Manifest>) {
+    pub fn add(
+        &mut self,
+        scope: Scope,
+        queue: UnboundedSender<ObjectRef<Manifest>>,
+        manifests: Store<Manifest>,
+    ) {
         self.queues.insert(scope, queue);
         self.manifests.push(manifests);
     }
@@ -86,7 +91,11 @@ pub struct Eyes {
 impl Eyes {
     fn config(&self) -> watcher::Config {
         let config = watcher::Config::default();
-        if self.streaming_lists { config.streaming_lists() } else { config }
+        if self.streaming_lists {
+            config.streaming_lists()
+        } else {
+            config
+        }
     }
 
     /// Acts on what an event has changed.
@@ -100,9 +109,17 @@ impl Eyes {
     }
 
     /// Watches one owned kind until told to stop, or until the kind itself is gone (true).
-    pub async fn owned(&self, kind: Kind, scope: Scope, filled: impl FnOnce(), stop: CancellationToken) -> bool {
+    pub async fn owned(
+        &self,
+        kind: Kind,
+        scope: Scope,
+        filled: impl FnOnce(),
+        stop: CancellationToken,
+    ) -> bool {
         let api: Api<DynamicObject> = match &scope {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &kind.resource()),
+            Some(namespace) => {
+                Api::namespaced_with(self.client.clone(), namespace, &kind.resource())
+            }
             None => Api::all_with(self.client.clone(), &kind.resource()),
         };
         let mut feed = Feed::new(Arc::clone(&self.stores), kind, scope);
@@ -153,7 +170,9 @@ impl Eyes {
                     for key in feed.take(&event) {
                         self.triggers.fire(&key);
                     }
-                    if let Some(filled) = filled.take_if(|_| matches!(event, watcher::Event::InitDone)) {
+                    if let Some(filled) =
+                        filled.take_if(|_| matches!(event, watcher::Event::InitDone))
+                    {
                         filled();
                     }
                 }
@@ -183,7 +202,8 @@ impl Eyes {
         };
         let mut filled = Some(filled);
         let mut seen = Seen::default();
-        let events = watcher(api, config).modify(|manifest| manifest.meta_mut().managed_fields = None);
+        let events =
+            watcher(api, config).modify(|manifest| manifest.meta_mut().managed_fields = None);
         let events = events.default_backoff();
         let mut events = std::pin::pin!(events);
         loop {
@@ -197,7 +217,9 @@ impl Eyes {
                     let news = seen.take(&event);
                     news.gone.iter().for_each(&gone);
                     news.changed.iter().for_each(|key| self.triggers.fire(key));
-                    if let Some(filled) = filled.take_if(|_| matches!(event, watcher::Event::InitDone)) {
+                    if let Some(filled) =
+                        filled.take_if(|_| matches!(event, watcher::Event::InitDone))
+                    {
                         filled();
                     }
                 }
@@ -217,8 +239,8 @@ impl Eyes {
 fn no_such_kind(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 404,
-        watcher::Error::WatchError(status) => status.code == 404,
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status.code == 404,
         watcher::Error::InitialListFailed(_)
         | watcher::Error::WatchStartFailed(_)
         | watcher::Error::WatchFailed(_)
@@ -276,7 +298,12 @@ impl Seen {
             }
             watcher::Event::InitDone => {
                 let listed = std::mem::take(&mut self.listed);
-                let gone: Vec<_> = self.shapes.keys().filter(|key| !listed.contains(key)).cloned().collect();
+                let gone: Vec<_> = self
+                    .shapes
+                    .keys()
+                    .filter(|key| !listed.contains(key))
+                    .cloned()
+                    .collect();
                 self.shapes.retain(|key, _| listed.contains(key));
                 News {
                     changed: std::mem::take(&mut self.waiting),

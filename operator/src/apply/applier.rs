@@ -50,7 +50,13 @@ pub struct Applier {
 
 impl Applier {
     /// An applier that notes in `stores` and `secrets` what the apiserver answers.
-    pub fn new(client: Client, writer: Writer, stores: Arc<Stores>, secrets: Arc<Secrets>, memo: Arc<Memo>) -> Self {
+    pub fn new(
+        client: Client,
+        writer: Writer,
+        stores: Arc<Stores>,
+        secrets: Arc<Secrets>,
+        memo: Arc<Memo>,
+    ) -> Self {
         Self {
             client,
             writer,
@@ -61,8 +67,14 @@ impl Applier {
     }
 
     /// Brings one object to what was built.
-    pub async fn put(&self, key: &ClusterKey, uid: Option<&str>, world: &World, object: &Object) -> Result<Put, WriteError> {
-        let mut live = self.live(key, world, object);
+    pub async fn put(
+        &self,
+        key: &ClusterKey,
+        uid: Option<&str>,
+        world: &World,
+        object: &Object,
+    ) -> Result<Put, WriteError> {
+        let mut live = live_object(key, world, object);
         if live.as_ref().is_some_and(|live| leaving(live, key, uid)) {
             return Ok(Put::Later(LOOK_AGAIN));
         }
@@ -72,15 +84,26 @@ impl Applier {
                 if object.apply.is_none() {
                     // Nothing but the memo tells that it was created a moment ago.
                     let name = (object.kind, object.name.clone());
-                    match self.memo.plan(key, &name, (&object.hash, create), None, Instant::now()) {
+                    match self
+                        .memo
+                        .plan(key, &name, (&object.hash, create), None, Instant::now())
+                    {
                         // What is created anew comes back on purpose: nobody fights over it.
                         Need::Send | Need::BackOff(_) => {}
                         Need::Nothing => return Ok(Put::Unchanged),
                         Need::Look(left) => return Ok(Put::Later(left)),
                     }
                 }
-                let stored = self.writer.create(&key.namespace, object.kind, &object.name, create).await;
-                let stored = stored.inspect_err(|_| self.secrets.doubt(key, &object.name))?;
+                let stored = self
+                    .writer
+                    .create(&key.namespace, object.kind, &object.name, create)
+                    .await;
+                if stored.as_ref().is_err_and(already_there) {
+                    // Somebody was quicker, or the watch lags: it is seen in a moment.
+                    self.secrets.doubt(key, &object.name);
+                    return Ok(Put::Later(LOOK_AGAIN));
+                }
+                let stored = stored?;
                 live = Some(stored.clone());
                 if object.apply.is_none() {
                     self.remember(key, object, &stored);
@@ -89,7 +112,10 @@ impl Applier {
                 put = Put::Sent;
             }
             (Some(_), _, Some(merge)) => {
-                let stored = self.writer.merge(&key.namespace, object.kind, &object.name, merge).await?;
+                let stored = self
+                    .writer
+                    .merge(&key.namespace, object.kind, &object.name, merge)
+                    .await?;
                 live = Some(stored.clone());
                 self.show(key, object, stored);
                 put = Put::Sent;
@@ -100,7 +126,13 @@ impl Applier {
             return Ok(put);
         };
         let name = (object.kind, object.name.clone());
-        match self.memo.plan(key, &name, (&object.hash, apply), live.as_ref(), Instant::now()) {
+        match self.memo.plan(
+            key,
+            &name,
+            (&object.hash, apply),
+            live.as_ref(),
+            Instant::now(),
+        ) {
             Need::Nothing => Ok(put),
             Need::Look(left) => Ok(Put::Later(left)),
             Need::BackOff(left) => Ok(Put::Contended {
@@ -108,7 +140,13 @@ impl Applier {
                 rival: self.rival(key, &name).await,
             }),
             Need::Send => {
-                let sent = self.writer.apply(&key.namespace, object.kind, &object.name, apply, FIELD_MANAGER);
+                let sent = self.writer.apply(
+                    &key.namespace,
+                    object.kind,
+                    &object.name,
+                    apply,
+                    FIELD_MANAGER,
+                );
                 let stored = sent.await?;
                 tracing::info!(cluster = %key, kind = %object.kind, name = object.name, hash = object.hash, "applied");
                 self.remember(key, object, &stored);
@@ -119,42 +157,31 @@ impl Applier {
     }
 
     /// Deletes one object if it is there and belongs to this cluster.
-    pub async fn remove(&self, key: &ClusterKey, uid: Option<&str>, world: &World, name: &ObjectName) -> Result<(), WriteError> {
+    pub async fn remove(
+        &self,
+        key: &ClusterKey,
+        uid: Option<&str>,
+        world: &World,
+        name: &ObjectName,
+    ) -> Result<(), WriteError> {
         let Some(live) = world.get(name.0, &name.1) else {
             return Ok(());
         };
         let owners = live.metadata.owner_references.iter().flatten();
-        let ours = owners.into_iter().any(|owner| Some(owner.uid.as_str()) == uid);
+        let ours = owners
+            .into_iter()
+            .any(|owner| Some(owner.uid.as_str()) == uid);
         if !ours || live.metadata.deletion_timestamp.is_some() {
             return Ok(());
         }
         self.writer.delete(&key.namespace, name.0, live).await
     }
 
-    fn live(&self, key: &ClusterKey, world: &World, object: &Object) -> Option<DynamicObject> {
-        match object.kind {
-            Kind::Secret => {
-                let state = world.secrets.get(&object.name)?;
-                let mut live = DynamicObject::new(&object.name, &Kind::Secret.resource()).within(&key.namespace);
-                live.metadata = state.metadata.clone();
-                // A flattened null cannot be written.
-                live.data = Value::Object(serde_json::Map::new());
-                Some(live)
-            }
-            _ => world.get(object.kind, &object.name).map(|live| DynamicObject {
-                types: Some(kube::api::TypeMeta {
-                    api_version: object.kind.resource().api_version,
-                    kind: object.kind.as_str().to_owned(),
-                }),
-                ..DynamicObject::clone(live)
-            }),
-        }
-    }
-
     fn remember(&self, key: &ClusterKey, object: &Object, stored: &DynamicObject) {
         let name = (object.kind, object.name.clone());
         let version = stored.metadata.resource_version.clone();
-        self.memo.sent(key, &name, &object.hash, version, Instant::now());
+        self.memo
+            .sent(key, &name, &object.hash, version, Instant::now());
     }
 
     /// Puts what the apiserver answered where the next look finds it, ahead of the watch.
@@ -176,7 +203,8 @@ impl Applier {
         if let Some(rival) = self.memo.rival(key, name) {
             return rival;
         }
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &key.namespace, &name.0.resource());
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &key.namespace, &name.0.resource());
         let rival = match api.get_metadata(&name.1).await {
             Ok(found) => last_other_manager(found.metadata.managed_fields.unwrap_or_default()),
             Err(error) => {
@@ -187,6 +215,30 @@ impl Applier {
         let rival = rival.unwrap_or_else(|| "an unknown manager".to_owned());
         self.memo.set_rival(key, name, rival.clone());
         rival
+    }
+}
+
+/// The live object, in the form in which it is compared.
+fn live_object(key: &ClusterKey, world: &World, object: &Object) -> Option<DynamicObject> {
+    match object.kind {
+        Kind::Secret => {
+            let state = world.secrets.get(&object.name)?;
+            let mut live =
+                DynamicObject::new(&object.name, &Kind::Secret.resource()).within(&key.namespace);
+            live.metadata = state.metadata.clone();
+            // A flattened null cannot be written.
+            live.data = Value::Object(serde_json::Map::new());
+            Some(live)
+        }
+        _ => world
+            .get(object.kind, &object.name)
+            .map(|live| DynamicObject {
+                types: Some(kube::api::TypeMeta {
+                    api_version: object.kind.resource().api_version,
+                    kind: object.kind.as_str().to_owned(),
+                }),
+                ..DynamicObject::clone(live)
+            }),
     }
 }
 
@@ -201,13 +253,24 @@ fn leaving(live: &DynamicObject, key: &ClusterKey, uid: Option<&str>) -> bool {
     live.metadata.deletion_timestamp.is_some() || of_another.next().is_some()
 }
 
+fn already_there(error: &WriteError) -> bool {
+    error
+        .status()
+        .is_some_and(kube::core::Status::is_already_exists)
+}
+
 fn last_other_manager(
     fields: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry>,
 ) -> Option<String> {
     fields
         .into_iter()
         .filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty())
-        .filter(|entry| entry.manager.as_deref().is_some_and(|manager| !manager.starts_with(FIELD_MANAGER)))
+        .filter(|entry| {
+            entry
+                .manager
+                .as_deref()
+                .is_some_and(|manager| !manager.starts_with(FIELD_MANAGER))
+        })
         .max_by_key(|entry| entry.time.as_ref().map(|time| time.0))
         .and_then(|entry| entry.manager)
 }

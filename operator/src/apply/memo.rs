@@ -13,7 +13,7 @@ use crate::stores::{ClusterKey, Gone, ObjectName};
 /// How long an object that was just sent may be absent from the watch before it is sent again.
 const UNSEEN: Duration = Duration::from_secs(5);
 /// What is put back is counted over this window.
-const WINDOW: Duration = Duration::from_secs(600);
+const WINDOW: Duration = Duration::from_mins(10);
 /// How many times one content may be put back in the window without being called a fight.
 const ORDINARY: usize = 3;
 /// The first pause after too many; it doubles.
@@ -77,7 +77,12 @@ impl Memo {
             }
             Some(live) => {
                 let version = live.metadata.resource_version.as_deref();
-                if known && entry.version.as_deref().is_some_and(|ours| not_newer(version, ours)) {
+                if known
+                    && entry
+                        .version
+                        .as_deref()
+                        .is_some_and(|ours| not_newer(version, ours))
+                {
                     return Need::Nothing;
                 }
                 let same = serde_json::to_value(live)
@@ -96,7 +101,14 @@ impl Memo {
     }
 
     /// Notes that an object was sent, and the version that the apiserver gave it.
-    pub fn sent(&self, cluster: &ClusterKey, object: &ObjectName, hash: &str, version: Option<String>, now: Instant) {
+    pub fn sent(
+        &self,
+        cluster: &ClusterKey,
+        object: &ObjectName,
+        hash: &str,
+        version: Option<String>,
+        now: Instant,
+    ) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = entries
             .entry(cluster.clone())

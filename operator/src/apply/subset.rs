@@ -60,9 +60,10 @@ fn object(associative: &[&str], live: &Map<String, Value>, desired: &Map<String,
 
 fn array(associative: &[&str], field: &str, live: &[Value], desired: &[Value]) -> bool {
     if associative.contains(&field) {
-        return desired
-            .iter()
-            .all(|desired| live.iter().any(|live| value(associative, "", live, desired)));
+        return desired.iter().all(|desired| {
+            live.iter()
+                .any(|live| value(associative, "", live, desired))
+        });
     }
     live.len() == desired.len()
         && live
@@ -85,19 +86,68 @@ mod tests {
             ("a default", json!({"a": 1, "b": 2}), json!({"a": 1}), true),
             ("another value", json!({"a": 2}), json!({"a": 1}), false),
             ("a missing field", json!({}), json!({"a": 1}), false),
-            ("a zero that is left out", json!({}), json!({"minReadySeconds": 0}), true),
-            ("a zero that was raised", json!({"minReadySeconds": 9}), json!({"minReadySeconds": 0}), false),
+            (
+                "a zero that is left out",
+                json!({}),
+                json!({"minReadySeconds": 0}),
+                true,
+            ),
+            (
+                "a zero that was raised",
+                json!({"minReadySeconds": 9}),
+                json!({"minReadySeconds": 0}),
+                false,
+            ),
             ("another type", json!({"a": "1"}), json!({"a": 1}), false),
-            ("a foreign variable", json!({"env": [{"name": "x"}, {"name": "y", "value": "1"}]}), json!({"env": [{"name": "y", "value": "1"}]}), true),
-            ("a changed variable", json!({"env": [{"name": "y", "value": "2"}]}), json!({"env": [{"name": "y", "value": "1"}]}), false),
-            ("a default in an item", json!({"ports": [{"port": 1, "protocol": "TCP"}]}), json!({"ports": [{"port": 1}]}), true),
-            ("one more argument", json!({"args": ["serve", "-v"]}), json!({"args": ["serve"]}), false),
-            ("other order", json!({"args": ["b", "a"]}), json!({"args": ["a", "b"]}), false),
-            ("one more label to select by", json!({"selector": {"a": "1", "b": "2"}}), json!({"selector": {"a": "1"}}), false),
-            ("one more label on the object", json!({"labels": {"a": "1", "b": "2"}}), json!({"labels": {"a": "1"}}), true),
+            (
+                "a foreign variable",
+                json!({"env": [{"name": "x"}, {"name": "y", "value": "1"}]}),
+                json!({"env": [{"name": "y", "value": "1"}]}),
+                true,
+            ),
+            (
+                "a changed variable",
+                json!({"env": [{"name": "y", "value": "2"}]}),
+                json!({"env": [{"name": "y", "value": "1"}]}),
+                false,
+            ),
+            (
+                "a default in an item",
+                json!({"ports": [{"port": 1, "protocol": "TCP"}]}),
+                json!({"ports": [{"port": 1}]}),
+                true,
+            ),
+            (
+                "one more argument",
+                json!({"args": ["serve", "-v"]}),
+                json!({"args": ["serve"]}),
+                false,
+            ),
+            (
+                "other order",
+                json!({"args": ["b", "a"]}),
+                json!({"args": ["a", "b"]}),
+                false,
+            ),
+            (
+                "one more label to select by",
+                json!({"selector": {"a": "1", "b": "2"}}),
+                json!({"selector": {"a": "1"}}),
+                false,
+            ),
+            (
+                "one more label on the object",
+                json!({"labels": {"a": "1", "b": "2"}}),
+                json!({"labels": {"a": "1"}}),
+                true,
+            ),
         ];
         for (what, live, desired, expected) in cases {
-            assert_eq!(contains(Kind::Deployment, &live, &desired), expected, "{what}");
+            assert_eq!(
+                contains(Kind::Deployment, &live, &desired),
+                expected,
+                "{what}"
+            );
         }
     }
 

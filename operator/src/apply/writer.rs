@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
+    Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions,
+    PropagationPolicy,
 };
 use kube::{Client, ResourceExt};
 use serde_json::Value;
@@ -39,7 +40,7 @@ pub enum WriteError {
         name: String,
     },
     /// The apiserver refused.
-    #[error("{verb} {kind} {name}: {source}")]
+    #[error("{verb} {kind} {name}: {}", told(source))]
     Api {
         /// What was asked.
         verb: &'static str,
@@ -52,11 +53,22 @@ pub enum WriteError {
     },
 }
 
+/// The apiserver's own sentence where it gave one.
+fn told(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
 impl WriteError {
     /// The apiserver's own status, where it gave one.
     pub fn status(&self) -> Option<&kube::core::Status> {
         match self {
-            Self::Api { source: kube::Error::Api(status), .. } => Some(status),
+            Self::Api {
+                source: kube::Error::Api(status),
+                ..
+            } => Some(status),
             Self::Api { .. } | Self::NotLeader | Self::Timeout { .. } => None,
         }
     }
@@ -81,7 +93,14 @@ impl Writer {
     }
 
     /// A forced server-side apply in the name of `manager`.
-    pub async fn apply(&self, namespace: &str, kind: Kind, name: &str, object: &Value, manager: &str) -> Result<DynamicObject, WriteError> {
+    pub async fn apply(
+        &self,
+        namespace: &str,
+        kind: Kind,
+        name: &str,
+        object: &Value,
+        manager: &str,
+    ) -> Result<DynamicObject, WriteError> {
         let api = self.api(namespace, kind);
         let params = PatchParams::apply(manager).force();
         let patch = Patch::Apply(object);
@@ -92,7 +111,13 @@ impl Writer {
     }
 
     /// Creates an object that must not be there yet.
-    pub async fn create(&self, namespace: &str, kind: Kind, name: &str, object: &Value) -> Result<DynamicObject, WriteError> {
+    pub async fn create(
+        &self,
+        namespace: &str,
+        kind: Kind,
+        name: &str,
+        object: &Value,
+    ) -> Result<DynamicObject, WriteError> {
         let api = self.api(namespace, kind);
         let params = PostParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
@@ -111,7 +136,13 @@ impl Writer {
     }
 
     /// A JSON merge patch.
-    pub async fn merge(&self, namespace: &str, kind: Kind, name: &str, patch: &Value) -> Result<DynamicObject, WriteError> {
+    pub async fn merge(
+        &self,
+        namespace: &str,
+        kind: Kind,
+        name: &str,
+        patch: &Value,
+    ) -> Result<DynamicObject, WriteError> {
         let api = self.api(namespace, kind);
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
@@ -125,7 +156,12 @@ impl Writer {
     }
 
     /// Deletes exactly the object that was seen; one that is gone or has changed since is left to the watch.
-    pub async fn delete(&self, namespace: &str, kind: Kind, seen: &DynamicObject) -> Result<(), WriteError> {
+    pub async fn delete(
+        &self,
+        namespace: &str,
+        kind: Kind,
+        seen: &DynamicObject,
+    ) -> Result<(), WriteError> {
         let name = seen.name_any();
         let api = self.api(namespace, kind);
         let params = DeleteParams {
@@ -142,29 +178,48 @@ impl Writer {
                 tracing::info!(%kind, name, namespace, "deleted");
                 Ok(())
             }
-            Err(error) if error.status().is_some_and(|status| status.is_not_found() || status.is_conflict()) => Ok(()),
+            Err(error)
+                if error
+                    .status()
+                    .is_some_and(|status| status.is_not_found() || status.is_conflict()) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
 
     /// Applies the status of a cluster.
-    pub async fn status(&self, namespace: &str, name: &str, object: &Value) -> Result<TelecomCluster, WriteError> {
+    pub async fn status(
+        &self,
+        namespace: &str,
+        name: &str,
+        object: &Value,
+    ) -> Result<TelecomCluster, WriteError> {
         let api: Api<TelecomCluster> = Api::namespaced(self.client.clone(), namespace);
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let patch = Patch::Apply(object);
         let sent = api.patch_status(name, &params, &patch);
-        self.guard("apply the status of", "TelecomCluster", name, sent).await
+        self.guard("apply the status of", "TelecomCluster", name, sent)
+            .await
     }
 
     /// Applies conditions of a cluster that cannot be read, beside the ones that are there: by a manager
     /// of its own, since the usual one would let go of everything that it leaves out.
-    pub async fn unparsable_status(&self, namespace: &str, name: &str, object: &Value) -> Result<(), WriteError> {
+    pub async fn unparsable_status(
+        &self,
+        namespace: &str,
+        name: &str,
+        object: &Value,
+    ) -> Result<(), WriteError> {
         let resource = ApiResource::erase::<TelecomCluster>(&());
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), namespace, &resource);
         let params = PatchParams::apply(UNPARSABLE_MANAGER).force();
         let patch = Patch::Apply(object);
         let sent = api.patch_status(name, &params, &patch);
-        self.guard("apply the status of", "TelecomCluster", name, sent).await?;
+        self.guard("apply the status of", "TelecomCluster", name, sent)
+            .await?;
         Ok(())
     }
 
@@ -184,7 +239,12 @@ impl Writer {
         let name = name.to_owned();
         match tokio::time::timeout(left, sent).await {
             Ok(Ok(stored)) => Ok(stored),
-            Ok(Err(source)) => Err(WriteError::Api { verb, kind, name, source }),
+            Ok(Err(source)) => Err(WriteError::Api {
+                verb,
+                kind,
+                name,
+                source,
+            }),
             Err(_) => Err(WriteError::Timeout { verb, kind, name }),
         }
     }

@@ -22,7 +22,10 @@ fn a_free_lease_is_taken_and_our_own_renewed() {
     let mut observer = Observer::new("me", now);
     assert_eq!(observer.decide(&lease("1", None), now), Decision::Take);
     assert_eq!(observer.decide(&lease("1", Some("")), now), Decision::Take);
-    assert_eq!(observer.decide(&lease("2", Some("me")), now), Decision::Renew);
+    assert_eq!(
+        observer.decide(&lease("2", Some("me")), now),
+        Decision::Renew
+    );
     assert_eq!(observer.decide(&Lease::default(), now), Decision::Take);
 }
 
@@ -50,8 +53,11 @@ fn a_held_lease_is_taken_only_after_its_own_length_without_a_change() {
 fn what_happened_before_we_looked_counts_for_nothing() {
     let start = Instant::now();
     let mut observer = Observer::new("me", start);
-    let late = start + Duration::from_secs(600);
-    assert_eq!(observer.decide(&lease("1", Some("other")), late), Decision::Wait);
+    let late = start + Duration::from_mins(10);
+    assert_eq!(
+        observer.decide(&lease("1", Some("other")), late),
+        Decision::Wait
+    );
 }
 
 #[test]
@@ -65,10 +71,16 @@ fn the_deadline_is_shorter_than_the_lease_by_a_request() {
 fn leadership_ends_by_time_alone() {
     let leadership = Leadership::new();
     assert!(!leadership.holds());
-    assert!(leadership.extend(Instant::now() + Duration::from_secs(60)), "gained");
+    assert!(
+        leadership.extend(Instant::now() + Duration::from_mins(1)),
+        "gained"
+    );
     assert!(leadership.holds());
     assert!(!leadership.extend(Instant::now()), "kept, not gained");
-    assert!(!leadership.holds(), "the deadline has passed though nobody said so");
+    assert!(
+        !leadership.holds(),
+        "the deadline has passed though nobody said so"
+    );
     assert!(leadership.lose());
 }
 

@@ -11,7 +11,9 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn running() -> JobState {
-    JobState::Running { inputs: "s".to_owned() }
+    JobState::Running {
+        inputs: "s".to_owned(),
+    }
 }
 
 fn failed(seconds_ago: i64, attempt: u32) -> JobState {
@@ -28,6 +30,7 @@ fn decisions() {
     let start = |attempt| Step::Start { attempt };
     let clear = |attempt| Step::Clear { attempt };
     // (what, migrated, job, database ready, inputs, announced, expected)
+    #[rustfmt::skip]
     let cases = [
         ("done before", Some("m"), JobState::Absent, false, "s", None, Step::Done),
         ("done before, failed since", Some("m"), failed(1, 1), true, "s", None, Step::Done),
@@ -78,7 +81,11 @@ fn a_job_that_cannot_start_makes_way_for_one_with_other_inputs() {
             announced: None,
             now: at(NOW),
         };
-        assert_eq!(decide(&situation), expected, "stuck {stuck}, inputs {inputs}");
+        assert_eq!(
+            decide(&situation),
+            expected,
+            "stuck {stuck}, inputs {inputs}"
+        );
     }
 }
 
@@ -92,7 +99,8 @@ fn a_job_is_read_by_its_conditions() {
     assert_eq!(job_state(Some(&job(json!({"active": 1})))), running());
     let complete = json!({"conditions": [{"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}]});
     assert_eq!(job_state(Some(&job(complete))), JobState::Succeeded);
-    let ended = json!({"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": at(7)}]});
+    let ended =
+        json!({"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": at(7)}]});
     let expected = JobState::Failed {
         at: at(7),
         attempt: 3,
@@ -117,9 +125,16 @@ fn last_words_come_from_the_newest_pod_of_the_job() {
         .unwrap()
     };
     let words = r#"{"reason":"DatabaseUnreachable","message":"no answer from db:5432"}"#;
-    let pods = [pod("m", 1, "old"), pod("m", 2, words), pod("other", 3, "else")];
+    let pods = [
+        pod("m", 1, "old"),
+        pod("m", 2, words),
+        pod("other", 3, "else"),
+    ];
     let found = last_words(&pods, "m").unwrap();
-    assert_eq!(found.reason(Reason::MigrationFailed), Reason::DatabaseUnreachable);
+    assert_eq!(
+        found.reason(Reason::MigrationFailed),
+        Reason::DatabaseUnreachable
+    );
     assert_eq!(found.message, "no answer from db:5432");
     assert_eq!(last_words(&pods, "none"), None);
 }
@@ -130,7 +145,15 @@ fn what_is_not_our_json_is_quoted_from_its_end() {
     let long = format!("{}the cause", "ä".repeat(2000));
     let words = LastWords::read(&long).unwrap();
     assert!(words.message.ends_with("the cause") && words.message.len() <= LONGEST_QUOTE);
-    assert_eq!(words.reason(Reason::MigrationFailed), Reason::MigrationFailed);
+    assert_eq!(
+        words.reason(Reason::MigrationFailed),
+        Reason::MigrationFailed
+    );
     let logged = "{\"level\":\"info\"}\n{\"reason\":\"SchemaTooNew\",\"message\":\"m\"}";
-    assert_eq!(LastWords::read(logged).unwrap().reason(Reason::MigrationFailed), Reason::SchemaTooNew);
+    assert_eq!(
+        LastWords::read(logged)
+            .unwrap()
+            .reason(Reason::MigrationFailed),
+        Reason::SchemaTooNew
+    );
 }

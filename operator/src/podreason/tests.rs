@@ -5,14 +5,23 @@ use serde_json::{Value, json};
 use super::*;
 
 fn pod(name: &str, status: Value) -> Pod {
-    serde_json::from_value(json!({"metadata": {"name": name}, "status": status})).unwrap()
+    Pod {
+        metadata: kube::core::ObjectMeta {
+            name: Some(name.to_owned()),
+            ..kube::core::ObjectMeta::default()
+        },
+        status: Some(serde_json::from_value(status).unwrap()),
+        ..Pod::default()
+    }
 }
 
 fn container(state: Value, last: Value) -> Value {
-    json!([{
+    let mut container = json!({
         "name": "server", "image": "registry/none:9", "imageID": "", "ready": false, "restartCount": 4,
-        "state": state, "lastState": last,
-    }])
+    });
+    container["state"] = state;
+    container["lastState"] = last;
+    Value::Array(vec![container])
 }
 
 fn told(status: Value) -> (Reason, String) {
@@ -24,10 +33,15 @@ fn told(status: Value) -> (Reason, String) {
 
 #[test]
 fn an_image_that_cannot_be_pulled_is_named() {
-    let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}});
-    let (reason, message) = told(json!({"phase": "Pending", "containerStatuses": container(waiting, json!({}))}));
+    let waiting =
+        json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}});
+    let (reason, message) =
+        told(json!({"phase": "Pending", "containerStatuses": container(waiting, json!({}))}));
     assert_eq!(reason, Reason::ImagePullFailed);
-    assert!(message.contains("registry/none:9") && message.contains("imagePullSecrets"), "{message}");
+    assert!(
+        message.contains("registry/none:9") && message.contains("imagePullSecrets"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -37,7 +51,10 @@ fn both_forms_of_a_failed_pull_make_one_message() {
         told(json!({"containerStatuses": container(waiting, json!({}))})).1
     };
     let first = message("ErrImagePull", "no such host");
-    let second = message("ImagePullBackOff", "Back-off pulling image \"registry/none:9\": ErrImagePull: no such host");
+    let second = message(
+        "ImagePullBackOff",
+        "Back-off pulling image \"registry/none:9\": ErrImagePull: no such host",
+    );
     assert_eq!(first, second);
 }
 
@@ -48,7 +65,10 @@ fn a_crash_tells_the_servers_own_words() {
     let last = json!({"terminated": {"exitCode": 2, "message": words}});
     let (reason, message) = told(json!({"containerStatuses": container(waiting, last)}));
     assert_eq!(reason, Reason::ConfigInvalid);
-    assert!(message.contains("grpc.listen") && message.contains("code 2"), "{message}");
+    assert!(
+        message.contains("grpc.listen") && message.contains("code 2"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -82,14 +102,18 @@ fn a_running_pod_is_asked_and_a_problem_comes_before_a_question() {
     let waiting = json!({"waiting": {"reason": "ErrImagePull"}});
     let pulling = json!({"containerStatuses": container(waiting, json!({}))});
     let worst = cause(&[pod("a", running), pod("b", pulling)]);
-    assert!(matches!(worst, Some(Cause::Told(Reason::ImagePullFailed, _))), "{worst:?}");
+    assert!(
+        matches!(worst, Some(Cause::Told(Reason::ImagePullFailed, _))),
+        "{worst:?}"
+    );
 }
 
 #[test]
 fn ready_leaving_and_finished_pods_hold_nothing_back() {
     let ready = json!({"conditions": [{"type": "Ready", "status": "True"}]});
     let mut leaving = pod("b", json!({"phase": "Running"}));
-    leaving.metadata.deletion_timestamp = Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+    leaving.metadata.deletion_timestamp =
+        Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
     let finished = pod("c", json!({"phase": "Succeeded"}));
     assert_eq!(cause(&[pod("a", ready), leaving, finished]), None);
 }
@@ -105,7 +129,14 @@ async fn a_pod_says_why_it_is_not_ready() {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move { axum::serve(listener, router).await });
     let readiness = Asker::default().ask("127.0.0.1", port).await.unwrap();
-    assert_eq!(readiness.failing(), Some(("database", "no answer from db:5432")));
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    assert_eq!(
+        readiness.failing(),
+        Some(("database", "no answer from db:5432"))
+    );
+    let unused = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     assert!(Asker::default().ask("127.0.0.1", unused).await.is_err());
 }

@@ -29,7 +29,11 @@ impl Count {
     /// Reads a Deployment.
     pub fn of(deployment: &Deployment) -> Self {
         let status = deployment.status.clone().unwrap_or_default();
-        let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+        let wanted = deployment
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.replicas)
+            .unwrap_or(1);
         Self {
             wanted,
             existing: status.replicas.unwrap_or(0),
@@ -59,7 +63,10 @@ pub fn rolled_out(world: &World) -> bool {
 
 /// Whether the server is rolled out whole and as the plan has it.
 pub fn follows(world: &World, plan: &Plan) -> bool {
-    let wanted = plan.workload.iter().find(|object| object.kind == Kind::Deployment);
+    let wanted = plan
+        .workload
+        .iter()
+        .find(|object| object.kind == Kind::Deployment);
     let applied = world
         .deployment
         .as_ref()
@@ -87,10 +94,30 @@ mod tests {
     #[test]
     fn a_rollout_is_complete_when_nothing_old_is_left_and_all_is_available() {
         let cases = [
-            ("whole", 3, json!({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}), true),
-            ("not seen yet", 4, json!({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}), false),
-            ("an old Pod is left", 3, json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 3}), false),
-            ("not available", 3, json!({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1}), false),
+            (
+                "whole",
+                3,
+                json!({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}),
+                true,
+            ),
+            (
+                "not seen yet",
+                4,
+                json!({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}),
+                false,
+            ),
+            (
+                "an old Pod is left",
+                3,
+                json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 3}),
+                false,
+            ),
+            (
+                "not available",
+                3,
+                json!({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1}),
+                false,
+            ),
             ("nothing yet", 3, json!({}), false),
         ];
         for (what, generation, status, expected) in cases {

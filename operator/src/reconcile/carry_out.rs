@@ -154,7 +154,12 @@ impl Hands<'_> {
     }
 
     async fn put(&mut self, object: &Object) -> Result<(), WriteError> {
-        match self.context.applier.put(self.key, self.uid, self.world, object).await? {
+        match self
+            .context
+            .applier
+            .put(self.key, self.uid, self.world, object)
+            .await?
+        {
             Put::Unchanged | Put::Sent => {}
             Put::Later(pause) => self.progress.look_after(pause),
             Put::Contended { left, rival } => {
@@ -167,7 +172,10 @@ impl Hands<'_> {
     }
 
     async fn remove(&self, name: &ObjectName) -> Result<(), WriteError> {
-        self.context.applier.remove(self.key, self.uid, self.world, name).await
+        self.context
+            .applier
+            .remove(self.key, self.uid, self.world, name)
+            .await
     }
 
     /// Removes what is switched off. The embedded database goes only when nothing uses it any more:
@@ -269,7 +277,9 @@ fn annotate(object: &mut Value, key: &str, value: &str) {
 
 /// The ConfigMaps that a Job's Pods mount.
 fn mounted(data: &Value) -> Vec<String> {
-    let volumes = data.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
+    let volumes = data
+        .pointer("/spec/template/spec/volumes")
+        .and_then(Value::as_array);
     volumes
         .into_iter()
         .flatten()

@@ -63,9 +63,11 @@ fn embedded(look: &Look<'_>) -> Finding {
             Reason::Paused,
             "The embedded PostgreSQL is made once spec.paused is false.",
         ),
-        Some(Cause::Ask { .. } | Cause::Starting) | None => {
-            found(false, Reason::DatabasePending, "The embedded PostgreSQL is starting.")
-        }
+        Some(Cause::Ask { .. } | Cause::Starting) | None => found(
+            false,
+            Reason::DatabasePending,
+            "The embedded PostgreSQL is starting.",
+        ),
     }
 }
 
@@ -80,12 +82,17 @@ fn unbound(look: &Look<'_>, cause: Option<&Cause>) -> Option<String> {
         return None;
     }
     let name = names::postgres_data(&look.world_name());
-    let class = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
+    let class = claim
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.storage_class_name.as_deref());
     let advice = class.map_or_else(
         || "no StorageClass is named and the cluster has no default: name one in spec.database.embedded.storage.storageClassName".to_owned(),
         |class| format!("check that StorageClass {class} exists and that its provisioner works (kubectl describe pvc {name})"),
     );
-    Some(format!("PersistentVolumeClaim {name} is not bound: {advice}. {scheduler}"))
+    Some(format!(
+        "PersistentVolumeClaim {name} is not bound: {advice}. {scheduler}"
+    ))
 }
 
 /// A growth of the volume that the apiserver refused.
@@ -93,7 +100,9 @@ fn cannot_grow(look: &Look<'_>) -> Option<String> {
     let error = look.progress.error.as_ref()?;
     let status = error.status()?;
     let name = names::postgres_data(&look.world_name());
-    let of_claim = error.to_string().contains(Kind::PersistentVolumeClaim.as_str());
+    let of_claim = error
+        .to_string()
+        .contains(Kind::PersistentVolumeClaim.as_str());
     (of_claim && (status.is_forbidden() || status.code == 422)).then(|| {
         format!(
             "PersistentVolumeClaim {name} cannot be changed: {}. Use a StorageClass with allowVolumeExpansion, or the old size.",
@@ -103,22 +112,41 @@ fn cannot_grow(look: &Look<'_>) -> Option<String> {
 }
 
 fn external(look: &Look<'_>) -> Finding {
-    let job = look.wanted.as_ref().ok().and_then(|(_, plan)| plan.migration.job.as_ref());
-    let started = matches!(look.progress.migration, Some(Step::Wait | Step::RetryAfter(_) | Step::Clear { .. }));
+    let job = look
+        .wanted
+        .as_ref()
+        .ok()
+        .and_then(|(_, plan)| plan.migration.job.as_ref());
+    let started = matches!(
+        look.progress.migration,
+        Some(Step::Wait | Step::RetryAfter(_) | Step::Clear { .. })
+    );
     let words = job
         .filter(|_| started)
         .and_then(|job| migration::last_words(&look.world.migration_pods, &job.name));
     if let Some(words) = words {
         let reason = words.reason(Reason::MigrationFailed);
-        if matches!(reason, Reason::DatabaseUnreachable | Reason::DatabaseAuthenticationFailed) {
+        if matches!(
+            reason,
+            Reason::DatabaseUnreachable | Reason::DatabaseAuthenticationFailed
+        ) {
             return found(false, reason, words.message);
         }
     }
-    let said = look.answer.as_ref().and_then(|answer| answer.said.as_ref().ok());
-    if let Some(said) = said.and_then(|said| said.checks.get("database")).filter(|said| *said != "ok") {
+    let said = look
+        .answer
+        .as_ref()
+        .and_then(|answer| answer.said.as_ref().ok());
+    if let Some(said) = said
+        .and_then(|said| said.checks.get("database"))
+        .filter(|said| *said != "ok")
+    {
         return found(false, Reason::DatabaseUnreachable, said.clone());
     }
-    let kept = look.wanted.as_ref().is_ok_and(|(_, plan)| plan.database_kept);
+    let kept = look
+        .wanted
+        .as_ref()
+        .is_ok_and(|(_, plan)| plan.database_kept);
     if kept {
         let message = format!(
             "The external database is used. PersistentVolumeClaim {} of the embedded one is kept with its Secret: \
@@ -133,7 +161,11 @@ fn external(look: &Look<'_>) -> Finding {
         .as_ref()
         .is_some_and(|deployment| Count::of(deployment).ready > 0);
     if serving || look.progress.migration == Some(Step::Done) {
-        found(true, Reason::ExternalReachable, "The external database answers.")
+        found(
+            true,
+            Reason::ExternalReachable,
+            "The external database answers.",
+        )
     } else {
         found(
             true,

@@ -21,11 +21,18 @@ pub(super) async fn report(
     look: &Look<'_>,
     findings: &[Finding],
 ) -> Result<(), WriteError> {
-    let shown = findings.iter().map(|finding| (finding.kind.as_str(), finding.verdict.as_str()));
+    let shown = findings
+        .iter()
+        .map(|finding| (finding.kind.as_str(), finding.verdict.as_str()));
     context.metrics.show_conditions(key, shown);
     let before = context.written.current(key, look.cluster);
     let mut after = observed(look);
-    after.conditions = status::conditions(&before.conditions, findings, after.observed_generation, look.now);
+    after.conditions = status::conditions(
+        &before.conditions,
+        findings,
+        after.observed_generation,
+        look.now,
+    );
     if after == before {
         return Ok(());
     }
@@ -35,7 +42,11 @@ pub(super) async fn report(
         "metadata": { "name": key.name, "uid": look.cluster.metadata.uid },
         "status": after,
     });
-    let stored = match context.writer.status(&key.namespace, &key.name, &patch).await {
+    let stored = match context
+        .writer
+        .status(&key.namespace, &key.name, &patch)
+        .await
+    {
         Ok(stored) => stored,
         // It was deleted meanwhile: there is nobody left to tell.
         Err(error) if error.status().is_some_and(|status| status.code == 404) => return Ok(()),
@@ -45,7 +56,10 @@ pub(super) async fn report(
     for finding in findings {
         let reason = status::reason_before(&before.conditions, finding.kind);
         if let Some(type_) = events::edge(finding.kind, reason, finding.reason) {
-            context.events.publish(&look.cluster.object_ref(&()), finding, type_).await;
+            context
+                .events
+                .publish(&look.cluster.object_ref(&()), finding, type_)
+                .await;
         }
     }
     Ok(())
@@ -61,7 +75,10 @@ fn observed(look: &Look<'_>) -> TelecomClusterStatus {
         pod.containers.first()?.image.clone()
     });
     let selector = names::selector(&name, Component::Server);
-    let selector: Vec<_> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let selector: Vec<_> = selector
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     TelecomClusterStatus {
         observed_generation: look.cluster.metadata.generation,
         replicas: Some(count.map_or(0, |count| count.existing)),
@@ -77,7 +94,12 @@ fn observed(look: &Look<'_>) -> TelecomClusterStatus {
 fn endpoints(look: &Look<'_>, name: &str) -> Option<Endpoints> {
     let service = names::server(name);
     look.world.get(Kind::Service, &service)?;
-    let namespace = look.cluster.metadata.namespace.as_deref().unwrap_or("default");
+    let namespace = look
+        .cluster
+        .metadata
+        .namespace
+        .as_deref()
+        .unwrap_or("default");
     Some(Endpoints {
         grpc: Some(format!("{service}.{namespace}.svc:{GRPC_PORT}")),
         http: Some(format!("http://{service}.{namespace}.svc:{HTTP_PORT}")),

@@ -25,29 +25,42 @@ pub struct Reported {
 impl Reported {
     /// Forgets a cluster that is gone or can be read again.
     pub fn forget(&self, key: &ClusterKey) {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         generations.remove(key);
     }
 
     fn knows(&self, key: &ClusterKey, generation: Option<i64>) -> bool {
-        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let generations = self
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         generations.get(key) == Some(&generation)
     }
 
     fn note(&self, key: &ClusterKey, generation: Option<i64>) {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         generations.insert(key.clone(), generation);
     }
 }
 
 /// Says on the object that it cannot be read. The other conditions stay as they were.
-pub async fn report_unparsable(context: &Context, invalid: &InvalidObject) -> Result<(), WriteError> {
+pub async fn report_unparsable(
+    context: &Context,
+    invalid: &InvalidObject,
+) -> Result<(), WriteError> {
     let metadata = &invalid.metadata;
     let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) else {
         return Ok(());
     };
     let key = ClusterKey::new(namespace, name);
-    if metadata.deletion_timestamp.is_some() || context.unparsable.knows(&key, metadata.generation) {
+    if metadata.deletion_timestamp.is_some() || context.unparsable.knows(&key, metadata.generation)
+    {
         return Ok(());
     }
     tracing::warn!(cluster = %key, error = invalid.error, "the manifest cannot be read");
@@ -65,7 +78,10 @@ pub async fn report_unparsable(context: &Context, invalid: &InvalidObject) -> Re
         "metadata": { "name": name, "uid": metadata.uid },
         "status": { "conditions": conditions },
     });
-    context.writer.unparsable_status(namespace, name, &patch).await?;
+    context
+        .writer
+        .unparsable_status(namespace, name, &patch)
+        .await?;
     context.unparsable.note(&key, metadata.generation);
     let regarding = ObjectReference {
         api_version: Some(TelecomCluster::api_version(&()).into_owned()),
@@ -76,6 +92,9 @@ pub async fn report_unparsable(context: &Context, invalid: &InvalidObject) -> Re
         ..ObjectReference::default()
     };
     let [_, invalid] = &findings;
-    context.events.publish(&regarding, invalid, EventType::Warning).await;
+    context
+        .events
+        .publish(&regarding, invalid, EventType::Warning)
+        .await;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::stores::ClusterKey;
 /// How many clusters move at once.
 const AT_ONCE: usize = 3;
 /// A cluster that has not finished after this time goes on by itself and holds nobody else up.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Which clusters are moving to the operator's own version.
 #[derive(Debug, Default)]
@@ -68,7 +68,10 @@ mod tests {
         upgrades.release(&key("b"));
         assert!(upgrades.acquire_at(&key("d"), now));
         assert!(!upgrades.acquire_at(&key("e"), now));
-        assert!(upgrades.acquire_at(&key("e"), now + PATIENCE), "the others take too long");
+        assert!(
+            upgrades.acquire_at(&key("e"), now + PATIENCE),
+            "the others take too long"
+        );
         assert!(upgrades.holds(&key("a")), "and go on by themselves");
     }
 }

@@ -71,8 +71,12 @@ impl Finder {
         let token = CancellationToken::new();
         let (filled, mut fills) = mpsc::channel(self.scopes.len().max(1));
         for scope in self.scopes.clone() {
-            let (eyes, stop, filled, gone) =
-                (self.eyes.clone(), token.clone(), filled.clone(), self.gone.0.clone());
+            let (eyes, stop, filled, gone) = (
+                self.eyes.clone(),
+                token.clone(),
+                filled.clone(),
+                self.gone.0.clone(),
+            );
             tokio::spawn(async move {
                 let full = move || {
                     // Nobody waits for it any more only when the first list took too long.
@@ -105,7 +109,10 @@ impl Finder {
             watching.cancel();
             tracing::info!("ServiceMonitors are no longer served");
             for scope in &self.scopes {
-                let changes = self.eyes.stores.drop_kind(Kind::ServiceMonitor, scope.as_deref());
+                let changes = self
+                    .eyes
+                    .stores
+                    .drop_kind(Kind::ServiceMonitor, scope.as_deref());
                 self.eyes.follow(&changes);
             }
         }

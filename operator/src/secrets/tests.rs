@@ -51,7 +51,11 @@ fn a_missing_secret_heals_by_the_watch() {
     let place = ("a".to_owned(), "x".to_owned());
     let moves = secrets.remembered(&demo, &place).unwrap_err();
     secrets.remember(&place, moves, None);
-    assert_eq!(secrets.remembered(&demo, &place), Ok(None), "known to be missing");
+    assert_eq!(
+        secrets.remembered(&demo, &place),
+        Ok(None),
+        "known to be missing"
+    );
     let users = feed.take(&watcher::Event::Apply(meta("x", "1")));
     assert!(users.contains(&demo));
     assert!(!fetched(&secrets, &demo, "x"));
@@ -66,7 +70,10 @@ fn an_answer_that_was_overtaken_is_not_kept() {
     let moves = secrets.remembered(&demo, &place).unwrap_err();
     feed.take(&watcher::Event::Apply(meta("x", "1")));
     secrets.remember(&place, moves, None);
-    assert!(!fetched(&secrets, &demo, "x"), "the Secret was created while we asked");
+    assert!(
+        !fetched(&secrets, &demo, "x"),
+        "the Secret was created while we asked"
+    );
 }
 
 #[test]
@@ -103,5 +110,8 @@ fn only_facts_are_kept() {
     assert!(!format!("{state:?}").contains("hunter2"));
     assert!(matches!(state.key("key"), SecretFact::Present(_)));
     assert_eq!(state.key("other"), SecretFact::KeyMissing);
-    assert_eq!(SecretState::of(secret("x", "1", "  ")).key("key"), SecretFact::Empty);
+    assert_eq!(
+        SecretState::of(secret("x", "1", "  ")).key("key"),
+        SecretFact::Empty
+    );
 }

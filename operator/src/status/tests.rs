@@ -20,9 +20,16 @@ fn ready_names_the_first_gate_that_does_not_hold() {
     assert_eq!(ready(&all_well()).reason, Reason::Ready);
     let mut findings = all_well();
     findings[3] = finding(ConditionType::ServerAvailable, false, Reason::NotReady);
-    findings[1] = finding(ConditionType::DatabaseReady, false, Reason::DatabaseUnreachable);
+    findings[1] = finding(
+        ConditionType::DatabaseReady,
+        false,
+        Reason::DatabaseUnreachable,
+    );
     let summed = ready(&findings);
-    assert_eq!((summed.kind, summed.verdict), (ConditionType::Ready, Verdict::False));
+    assert_eq!(
+        (summed.kind, summed.verdict),
+        (ConditionType::Ready, Verdict::False)
+    );
     assert_eq!(summed.reason, Reason::DatabaseUnreachable);
     assert_eq!(summed.message, Reason::DatabaseUnreachable.meaning());
 }
@@ -30,7 +37,11 @@ fn ready_names_the_first_gate_that_does_not_hold() {
 #[test]
 fn what_never_gates_does_not() {
     let mut findings = all_well();
-    findings.push(finding(ConditionType::MonitoringReady, false, Reason::MetricsTokenEmpty));
+    findings.push(finding(
+        ConditionType::MonitoringReady,
+        false,
+        Reason::MetricsTokenEmpty,
+    ));
     findings.push(finding(ConditionType::Contended, true, Reason::Contended));
     assert_eq!(ready(&findings).verdict, Verdict::True);
 }
@@ -43,18 +54,38 @@ fn a_gate_nobody_looked_at_is_unknown() {
 #[test]
 fn the_time_moves_with_the_status_and_not_with_the_reason() {
     let at = |second| Timestamp::from_second(second).unwrap();
-    let waiting = [finding(ConditionType::DatabaseReady, false, Reason::DatabasePending)];
-    let failing = [finding(ConditionType::DatabaseReady, false, Reason::DatabaseUnreachable)];
-    let well = [finding(ConditionType::DatabaseReady, true, Reason::EmbeddedReady)];
+    let waiting = [finding(
+        ConditionType::DatabaseReady,
+        false,
+        Reason::DatabasePending,
+    )];
+    let failing = [finding(
+        ConditionType::DatabaseReady,
+        false,
+        Reason::DatabaseUnreachable,
+    )];
+    let well = [finding(
+        ConditionType::DatabaseReady,
+        true,
+        Reason::EmbeddedReady,
+    )];
     let first = conditions(&[], &waiting, Some(1), at(10));
     let second = conditions(&first, &failing, Some(2), at(20));
     let third = conditions(&second, &well, Some(2), at(30));
     let seen: Vec<_> = [&first, &second, &third]
         .iter()
-        .map(|list| (list[0].last_transition_time.0.as_second(), list[0].observed_generation))
+        .map(|list| {
+            (
+                list[0].last_transition_time.0.as_second(),
+                list[0].observed_generation,
+            )
+        })
         .collect();
     assert_eq!(seen, [(10, Some(1)), (10, Some(2)), (30, Some(2))]);
-    assert_eq!(reason_before(&second, ConditionType::DatabaseReady), Some(Reason::DatabaseUnreachable));
+    assert_eq!(
+        reason_before(&second, ConditionType::DatabaseReady),
+        Some(Reason::DatabaseUnreachable)
+    );
     assert_eq!(reason_before(&second, ConditionType::Paused), None);
 }
 

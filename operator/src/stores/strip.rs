@@ -51,7 +51,13 @@ fn pod(data: &Value) -> Value {
 fn replica_set(data: &Value) -> Value {
     let volumes = data.pointer("/spec/template/spec/volumes").cloned();
     let mut pod_spec = Map::new();
-    pod_spec.insert("volumes".to_owned(), volumes.unwrap_or(Value::Array(Vec::new())));
-    let replicas = data.pointer("/spec/replicas").cloned().unwrap_or(Value::Null);
+    pod_spec.insert(
+        "volumes".to_owned(),
+        volumes.unwrap_or(Value::Array(Vec::new())),
+    );
+    let replicas = data
+        .pointer("/spec/replicas")
+        .cloned()
+        .unwrap_or(Value::Null);
     json!({ "spec": { "replicas": replicas, "template": { "spec": pod_spec } } })
 }

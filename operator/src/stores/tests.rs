@@ -18,11 +18,19 @@ fn object(namespace: &str, cluster: &str, name: &str, version: &str, value: &str
 }
 
 fn feed(stores: &Arc<Stores>, namespace: Option<&str>) -> Feed {
-    Feed::new(Arc::clone(stores), Kind::ConfigMap, namespace.map(str::to_owned))
+    Feed::new(
+        Arc::clone(stores),
+        Kind::ConfigMap,
+        namespace.map(str::to_owned),
+    )
 }
 
 fn names(stores: &Stores, cluster: &ClusterKey) -> Vec<String> {
-    stores.shelf(cluster).into_keys().map(|(_, name)| name).collect()
+    stores
+        .shelf(cluster)
+        .into_keys()
+        .map(|(_, name)| name)
+        .collect()
 }
 
 #[test]
@@ -36,7 +44,11 @@ fn a_change_touches_its_cluster_and_a_mere_version_does_not() {
     assert!(same.touched.is_empty(), "only the resourceVersion moved");
     let shelf = stores.shelf(&demo);
     let kept = &shelf[&(Kind::ConfigMap, "x".to_owned())];
-    assert_eq!(kept.metadata.resource_version.as_deref(), Some("2"), "yet it is kept");
+    assert_eq!(
+        kept.metadata.resource_version.as_deref(),
+        Some("2"),
+        "yet it is kept"
+    );
     assert!(kept.metadata.managed_fields.is_none());
     let other = feed.take(watcher::Event::Apply(object("a", "demo", "x", "3", "two")));
     assert_eq!(other.touched, HashSet::from([demo]));
@@ -119,12 +131,21 @@ fn what_we_wrote_is_not_undone_by_an_older_look() {
     let demo = ClusterKey::new("a", "demo");
     feed.take(watcher::Event::Apply(object("a", "demo", "x", "5", "old")));
     stores.note(Kind::ConfigMap, object("a", "demo", "x", "7", "ours"));
-    let changes = feed.take(watcher::Event::Apply(object("a", "demo", "x", "6", "between")));
+    let changes = feed.take(watcher::Event::Apply(object(
+        "a", "demo", "x", "6", "between",
+    )));
     assert_eq!(changes, Changes::default());
-    let kept = |stores: &Stores| stores.shelf(&demo)[&(Kind::ConfigMap, "x".to_owned())].data["data"]["key"].clone();
+    let kept = |stores: &Stores| {
+        stores.shelf(&demo)[&(Kind::ConfigMap, "x".to_owned())].data["data"]["key"].clone()
+    };
     assert_eq!(kept(&stores), "ours");
     let shown = feed.take(watcher::Event::Apply(object("a", "demo", "x", "7", "ours")));
-    assert!(shown.touched.contains(&demo), "the watch has caught up with us");
-    feed.take(watcher::Event::Apply(object("a", "demo", "x", "8", "later")));
+    assert!(
+        shown.touched.contains(&demo),
+        "the watch has caught up with us"
+    );
+    feed.take(watcher::Event::Apply(object(
+        "a", "demo", "x", "8", "later",
+    )));
     assert_eq!(kept(&stores), "later");
 }

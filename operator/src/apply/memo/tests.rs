@@ -35,11 +35,23 @@ impl Case {
             .unwrap()
         });
         let desired = json!({"spec": {"type": "ClusterIP"}});
-        self.memo.plan(&self.cluster, &self.object, (hash, &desired), live.as_ref(), self.at(second))
+        self.memo.plan(
+            &self.cluster,
+            &self.object,
+            (hash, &desired),
+            live.as_ref(),
+            self.at(second),
+        )
     }
 
     fn sent(&self, hash: &str, version: &str, second: u64) {
-        self.memo.sent(&self.cluster, &self.object, hash, Some(version.to_owned()), self.at(second));
+        self.memo.sent(
+            &self.cluster,
+            &self.object,
+            hash,
+            Some(version.to_owned()),
+            self.at(second),
+        );
     }
 }
 
@@ -48,7 +60,11 @@ fn what_is_missing_is_sent_once_and_looked_for() {
     let case = Case::new();
     assert_eq!(case.need("h", None, 0), Need::Send);
     case.sent("h", "5", 0);
-    assert_eq!(case.need("h", None, 1), Need::Look(Duration::from_secs(4)), "the watch lags");
+    assert_eq!(
+        case.need("h", None, 1),
+        Need::Look(Duration::from_secs(4)),
+        "the watch lags"
+    );
     assert_eq!(case.need("h", None, 5), Need::Send, "too long for a lag");
     let gone = Gone {
         cluster: case.cluster.clone(),
@@ -62,17 +78,37 @@ fn what_is_missing_is_sent_once_and_looked_for() {
 fn our_own_version_is_not_compared() {
     let case = Case::new();
     case.sent("h", "5", 0);
-    assert_eq!(case.need("h", Some(("5", "NodePort")), 0), Need::Nothing, "we wrote it");
-    assert_eq!(case.need("h", Some(("4", "NodePort")), 0), Need::Nothing, "the watch lags");
-    assert_eq!(case.need("h", Some(("6", "NodePort")), 0), Need::Send, "somebody wrote after us");
-    assert_eq!(case.need("i", Some(("5", "NodePort")), 0), Need::Send, "something else is wanted");
+    assert_eq!(
+        case.need("h", Some(("5", "NodePort")), 0),
+        Need::Nothing,
+        "we wrote it"
+    );
+    assert_eq!(
+        case.need("h", Some(("4", "NodePort")), 0),
+        Need::Nothing,
+        "the watch lags"
+    );
+    assert_eq!(
+        case.need("h", Some(("6", "NodePort")), 0),
+        Need::Send,
+        "somebody wrote after us"
+    );
+    assert_eq!(
+        case.need("i", Some(("5", "NodePort")), 0),
+        Need::Send,
+        "something else is wanted"
+    );
 }
 
 #[test]
 fn after_a_restart_a_comparison_replaces_the_memory() {
     let case = Case::new();
     assert_eq!(case.need("h", Some(("5", "ClusterIP")), 0), Need::Nothing);
-    assert_eq!(case.need("h", Some(("5", "NodePort")), 0), Need::Nothing, "the version is remembered now");
+    assert_eq!(
+        case.need("h", Some(("5", "NodePort")), 0),
+        Need::Nothing,
+        "the version is remembered now"
+    );
 }
 
 #[test]
@@ -87,9 +123,13 @@ fn a_rival_is_answered_three_times_and_then_less_and_less() {
     assert_eq!(edited(3), Need::BackOff(Duration::from_secs(29)));
     assert_eq!(edited(32), Need::Send);
     case.sent("h", "6", 32);
-    assert_eq!(edited(32), Need::BackOff(Duration::from_secs(60)));
+    assert_eq!(edited(32), Need::BackOff(Duration::from_mins(1)));
     assert_eq!(edited(1000), Need::Send, "the window has passed");
-    assert_eq!(case.need("i", Some(("99", "NodePort")), 33), Need::Send, "a change of ours is no fight");
+    assert_eq!(
+        case.need("i", Some(("99", "NodePort")), 33),
+        Need::Send,
+        "a change of ours is no fight"
+    );
 }
 
 #[test]

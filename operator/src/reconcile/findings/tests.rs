@@ -1,164 +1,67 @@
 //! What is said about a cluster in the states that it goes through.
 
-use std::sync::Arc;
+use k8s_openapi::jiff::Timestamp;
+use serde_json::json;
+use stage::{NOW, Stage};
+use telecom_crds::{ConditionType, Reason};
 
-use kube::api::DynamicObject;
-use serde_json::{Value, json};
-use telecom_crds::{TelecomCluster, TelecomClusterSpec};
-
-use super::*;
-use crate::build::{self, Generated, Plan};
-use crate::reconcile::carry_out::Progress;
-use crate::references::{Facts, Live, LiveClaim};
+use super::{Answer, Step};
+use crate::dereference::World;
+use crate::kinds::Kind;
+use crate::podreason::Readiness;
 use crate::status::Verdict;
-use crate::stores::Shelf;
-use crate::validate::{self, OperatorDefaults, Problem, Validated};
 
-/// A cluster with what is known of it.
-struct Stage {
-    cluster: TelecomCluster,
-    facts: Facts,
-    shelf: Shelf,
-    progress: Progress,
-    answer: Option<Answer>,
-    monitors: bool,
-}
-
-impl Stage {
-    fn new(spec: Value) -> Self {
-        let spec: TelecomClusterSpec = serde_json::from_value(spec).unwrap();
-        let mut cluster = TelecomCluster::new("demo", spec);
-        cluster.metadata.namespace = Some("default".to_owned());
-        cluster.metadata.uid = Some("u".to_owned());
-        let claim = LiveClaim {
-            uid: "c".to_owned(),
-            size: "1Gi".to_owned(),
-            storage_class: None,
-        };
-        let live = Live {
-            database_claim: Some(claim),
-            ..Live::default()
-        };
-        let secrets = [(
-            crate::references::SecretKey::embedded_database_uri("demo"),
-            crate::references::SecretFact::of_value(b"postgres://a:b@c/d"),
-        )];
-        Self {
-            cluster,
-            facts: Facts {
-                secrets: secrets.into(),
-                live,
-            },
-            shelf: Shelf::new(),
-            progress: Progress::default(),
-            answer: None,
-            monitors: false,
-        }
-    }
-
-    fn with(mut self, kind: Kind, name: &str, object: Value) -> Self {
-        let mut object: DynamicObject = serde_json::from_value(object).unwrap();
-        object.metadata.name = Some(name.to_owned());
-        self.shelf.insert((kind, name.to_owned()), Arc::new(object));
-        self
-    }
-
-    fn database_ready(self) -> Self {
-        let set = json!({
-            "metadata": {"generation": 1},
-            "spec": {"selector": {}, "template": {}},
-            "status": {"replicas": 1, "readyReplicas": 1, "observedGeneration": 1},
-        });
-        self.with(Kind::StatefulSet, "demo-postgres", set)
-    }
-
-    fn server(self, wanted: i32, available: i32) -> Self {
-        let deployment = json!({
-            "metadata": {"generation": 1},
-            "spec": {"replicas": wanted, "selector": {}, "template": {}},
-            "status": {
-                "observedGeneration": 1, "replicas": wanted, "updatedReplicas": wanted,
-                "readyReplicas": available, "availableReplicas": available,
-            },
-        });
-        self.with(Kind::Deployment, "demo-server", deployment)
-    }
-
-    fn pod(self, name: &str, component: &str, status: Value) -> Self {
-        let app = if component == "database" { "postgres" } else { "telecom-server" };
-        let labels = json!({
-            "app.kubernetes.io/name": app,
-            "app.kubernetes.io/instance": "demo",
-            "app.kubernetes.io/component": component,
-        });
-        self.with(Kind::Pod, name, json!({"metadata": {"labels": labels}, "status": status}))
-    }
-
-    fn step(mut self, step: Step) -> Self {
-        self.progress.migration = Some(step);
-        self
-    }
-
-    fn find(&self, kind: ConditionType) -> (Verdict, Reason, String) {
-        let world = World::read("demo", self.shelf.clone()).unwrap();
-        let defaults = OperatorDefaults {
-            server_image: "server:1".to_owned(),
-            postgres_image: "postgres:1".to_owned(),
-            operator_namespace: None,
-            assigned_uids: false,
-        };
-        let validated: Result<Validated, Vec<Problem>> = validate::validate(&self.cluster, &self.facts, &defaults);
-        let plan: Option<Plan> = validated.as_ref().ok().map(|validated| {
-            let generated = Generated {
-                admin_token: "a".repeat(40),
-                database_password: "b".repeat(40),
-            };
-            build::build(validated, &self.facts, &generated).unwrap()
-        });
-        let wanted = match (&validated, &plan) {
-            (Ok(validated), Some(plan)) => Ok((validated, plan)),
-            (Err(problems), _) => Err(problems.as_slice()),
-            (Ok(_), None) => unreachable!("a valid cluster has a plan"),
-        };
-        let look = Look {
-            cluster: &self.cluster,
-            world: &world,
-            wanted,
-            progress: &self.progress,
-            monitors: self.monitors,
-            answer: self.answer.clone(),
-            upgrade_waits: false,
-            now: Timestamp::from_second(1_000_000).unwrap(),
-        };
-        let found = findings(&look).into_iter().find(|finding| finding.kind == kind).unwrap();
-        (found.verdict, found.reason, found.message)
-    }
-
-    fn expect(&self, kind: ConditionType, verdict: Verdict, reason: Reason) -> String {
-        let (found, why, message) = self.find(kind);
-        assert_eq!((found, why), (verdict, reason), "{kind}: {message}");
-        message
-    }
-}
+mod stage;
 
 #[test]
 fn a_new_cluster_waits_for_its_database() {
     let stage = Stage::new(json!({})).step(Step::WaitForDatabase);
-    stage.expect(ConditionType::DatabaseReady, Verdict::False, Reason::DatabasePending);
-    stage.expect(ConditionType::MigrationsApplied, Verdict::False, Reason::WaitingForDatabase);
-    stage.expect(ConditionType::ServerAvailable, Verdict::False, Reason::WaitingForPrerequisites);
-    stage.expect(ConditionType::Progressing, Verdict::True, Reason::RolloutInProgress);
-    stage.expect(ConditionType::Ready, Verdict::False, Reason::DatabasePending);
+    stage.expect(
+        ConditionType::DatabaseReady,
+        Verdict::False,
+        Reason::DatabasePending,
+    );
+    stage.expect(
+        ConditionType::MigrationsApplied,
+        Verdict::False,
+        Reason::WaitingForDatabase,
+    );
+    stage.expect(
+        ConditionType::ServerAvailable,
+        Verdict::False,
+        Reason::WaitingForPrerequisites,
+    );
+    stage.expect(
+        ConditionType::Progressing,
+        Verdict::True,
+        Reason::RolloutInProgress,
+    );
+    stage.expect(
+        ConditionType::Ready,
+        Verdict::False,
+        Reason::DatabasePending,
+    );
 }
 
 #[test]
 fn a_whole_cluster_is_ready() {
-    let stage = Stage::new(json!({})).database_ready().server(1, 1).step(Step::Done);
+    let stage = Stage::new(json!({}))
+        .database_ready()
+        .server(1, 1)
+        .step(Step::Done);
     stage.expect(ConditionType::Ready, Verdict::True, Reason::Ready);
     stage.expect(ConditionType::Progressing, Verdict::False, Reason::Complete);
-    stage.expect(ConditionType::MonitoringReady, Verdict::False, Reason::ServiceMonitorKindAbsent);
+    stage.expect(
+        ConditionType::MonitoringReady,
+        Verdict::False,
+        Reason::ServiceMonitorKindAbsent,
+    );
     stage.expect(ConditionType::Paused, Verdict::False, Reason::NotPaused);
-    let message = stage.expect(ConditionType::DatabaseReady, Verdict::True, Reason::EmbeddedReady);
+    let message = stage.expect(
+        ConditionType::DatabaseReady,
+        Verdict::True,
+        Reason::EmbeddedReady,
+    );
     assert!(message.contains("development and CI only"), "{message}");
 }
 
@@ -168,18 +71,44 @@ fn a_volume_that_nobody_binds_is_named() {
     let claim = json!({"spec": {"storageClassName": "late"}, "status": {"phase": "Pending"}});
     let stage = Stage::new(json!({}))
         .with(Kind::PersistentVolumeClaim, "demo-postgres-data", claim)
-        .pod("demo-postgres-0", "database", json!({"conditions": conditions}));
-    let message = stage.expect(ConditionType::DatabaseReady, Verdict::False, Reason::StoragePending);
-    assert!(message.contains("demo-postgres-data") && message.contains("late"), "{message}");
+        .pod(
+            "demo-postgres-0",
+            "database",
+            json!({"conditions": conditions}),
+        );
+    let message = stage.expect(
+        ConditionType::DatabaseReady,
+        Verdict::False,
+        Reason::StoragePending,
+    );
+    assert!(
+        message.contains("demo-postgres-data") && message.contains("late"),
+        "{message}"
+    );
 }
 
 #[test]
 fn a_missing_secret_holds_the_first_rollout_back() {
     let stage = Stage::new(json!({"database": {"urlSecretRef": {"name": "db", "key": "uri"}}}));
-    let message = stage.expect(ConditionType::ConfigurationValid, Verdict::False, Reason::SecretNotFound);
-    assert!(message.contains("db") && message.contains("uri"), "{message}");
-    stage.expect(ConditionType::MigrationsApplied, Verdict::False, Reason::WaitingForConfiguration);
-    stage.expect(ConditionType::Progressing, Verdict::False, Reason::SecretNotFound);
+    let message = stage.expect(
+        ConditionType::ConfigurationValid,
+        Verdict::False,
+        Reason::SecretNotFound,
+    );
+    assert!(
+        message.contains("db") && message.contains("uri"),
+        "{message}"
+    );
+    stage.expect(
+        ConditionType::MigrationsApplied,
+        Verdict::False,
+        Reason::WaitingForConfiguration,
+    );
+    stage.expect(
+        ConditionType::Progressing,
+        Verdict::False,
+        Reason::SecretNotFound,
+    );
     let ready = stage.expect(ConditionType::Ready, Verdict::False, Reason::SecretNotFound);
     assert_eq!(ready, message);
 }
@@ -188,9 +117,21 @@ fn a_missing_secret_holds_the_first_rollout_back() {
 fn a_lost_password_is_the_databases_trouble() {
     let mut stage = Stage::new(json!({}));
     stage.facts.secrets.clear();
-    stage.expect(ConditionType::ConfigurationValid, Verdict::True, Reason::Valid);
-    stage.expect(ConditionType::DatabaseReady, Verdict::False, Reason::DatabaseSecretLost);
-    stage.expect(ConditionType::MigrationsApplied, Verdict::False, Reason::WaitingForDatabase);
+    stage.expect(
+        ConditionType::ConfigurationValid,
+        Verdict::True,
+        Reason::Valid,
+    );
+    stage.expect(
+        ConditionType::DatabaseReady,
+        Verdict::False,
+        Reason::DatabaseSecretLost,
+    );
+    stage.expect(
+        ConditionType::MigrationsApplied,
+        Verdict::False,
+        Reason::WaitingForDatabase,
+    );
 }
 
 #[test]
@@ -199,13 +140,32 @@ fn a_rollout_that_does_not_come_up_leaves_the_server_available() {
         "name": "server", "image": "none:9", "imageID": "", "ready": false, "restartCount": 0,
         "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}},
     }]);
-    let mut stage = Stage::new(json!({})).database_ready().server(1, 1).step(Step::Done);
-    stage = stage.pod("demo-server-new", "server", json!({"containerStatuses": waiting}));
-    stage.expect(ConditionType::ServerAvailable, Verdict::True, Reason::Available);
+    let mut stage = Stage::new(json!({}))
+        .database_ready()
+        .server(1, 1)
+        .step(Step::Done);
+    stage = stage.pod(
+        "demo-server-new",
+        "server",
+        json!({"containerStatuses": waiting}),
+    );
+    stage.expect(
+        ConditionType::ServerAvailable,
+        Verdict::True,
+        Reason::Available,
+    );
     let stage = stage.server(1, 0);
-    let message = stage.expect(ConditionType::ServerAvailable, Verdict::False, Reason::ImagePullFailed);
+    let message = stage.expect(
+        ConditionType::ServerAvailable,
+        Verdict::False,
+        Reason::ImagePullFailed,
+    );
     assert!(message.contains("none:9"), "{message}");
-    let progress = stage.expect(ConditionType::Progressing, Verdict::True, Reason::RolloutInProgress);
+    let progress = stage.expect(
+        ConditionType::Progressing,
+        Verdict::True,
+        Reason::RolloutInProgress,
+    );
     assert!(progress.contains("none:9"), "{progress}");
 }
 
@@ -217,15 +177,23 @@ fn more_servers_on_their_way_are_no_outage() {
         .server(2, 1)
         .pod("demo-server-2", "server", starting)
         .step(Step::Done);
-    let message = stage.expect(ConditionType::ServerAvailable, Verdict::True, Reason::Available);
+    let message = stage.expect(
+        ConditionType::ServerAvailable,
+        Verdict::True,
+        Reason::Available,
+    );
     assert!(message.contains("1 of 2"), "{message}");
-    stage.expect(ConditionType::Progressing, Verdict::True, Reason::RolloutInProgress);
+    stage.expect(
+        ConditionType::Progressing,
+        Verdict::True,
+        Reason::RolloutInProgress,
+    );
 }
 
 #[test]
 fn a_pod_that_is_not_ready_is_quoted() {
     let running = |seconds: i64| {
-        let since = Timestamp::from_second(1_000_000 - seconds).unwrap();
+        let since = Timestamp::from_second(NOW - seconds).unwrap();
         json!({"podIP": "10.0.0.9", "containerStatuses": [{
             "name": "server", "image": "", "imageID": "", "ready": false, "restartCount": 0,
             "state": {"running": {"startedAt": since}},
@@ -238,18 +206,38 @@ fn a_pod_that_is_not_ready_is_quoted() {
         .step(Step::Done);
     let checks = [("database".to_owned(), "no answer from db:5432".to_owned())];
     stage.answer = Some(Answer {
-        said: Ok(Readiness { checks: checks.into() }),
+        said: Ok(Readiness {
+            checks: checks.into(),
+        }),
     });
-    let message = stage.expect(ConditionType::ServerAvailable, Verdict::False, Reason::NotReady);
-    assert!(message.contains("database: no answer from db:5432"), "{message}");
+    let message = stage.expect(
+        ConditionType::ServerAvailable,
+        Verdict::False,
+        Reason::NotReady,
+    );
+    assert!(
+        message.contains("database: no answer from db:5432"),
+        "{message}"
+    );
     let stage = stage.pod("demo-server-1", "server", running(5));
-    stage.expect(ConditionType::ServerAvailable, Verdict::False, Reason::RolloutInProgress);
+    stage.expect(
+        ConditionType::ServerAvailable,
+        Verdict::False,
+        Reason::RolloutInProgress,
+    );
 }
 
 #[test]
 fn zero_replicas_are_said() {
-    let stage = Stage::new(json!({"replicas": 0})).database_ready().server(0, 0).step(Step::Done);
-    stage.expect(ConditionType::ServerAvailable, Verdict::False, Reason::ScaledToZero);
+    let stage = Stage::new(json!({"replicas": 0}))
+        .database_ready()
+        .server(0, 0)
+        .step(Step::Done);
+    stage.expect(
+        ConditionType::ServerAvailable,
+        Verdict::False,
+        Reason::ScaledToZero,
+    );
     stage.expect(ConditionType::Progressing, Verdict::False, Reason::Complete);
 }
 
@@ -258,34 +246,69 @@ fn a_failed_migration_tells_its_cause() {
     let stage = Stage::new(json!({})).database_ready();
     let world = World::read("demo", stage.shelf.clone()).unwrap();
     assert!(world.migration_pods.is_empty());
-    let stage = stage.step(Step::RetryAfter(std::time::Duration::from_secs(60)));
-    let message = stage.expect(ConditionType::MigrationsApplied, Verdict::False, Reason::MigrationFailed);
+    let stage = stage.step(Step::RetryAfter(std::time::Duration::from_mins(1)));
+    let message = stage.expect(
+        ConditionType::MigrationsApplied,
+        Verdict::False,
+        Reason::MigrationFailed,
+    );
     assert!(message.contains("tried again"), "{message}");
 }
 
 #[test]
 fn a_fight_names_both_sides() {
-    let mut stage = Stage::new(json!({})).database_ready().server(1, 1).step(Step::Done);
-    stage.progress.contended = vec![((Kind::Service, "demo-server".to_owned()), "argocd".to_owned())];
+    let mut stage = Stage::new(json!({}))
+        .database_ready()
+        .server(1, 1)
+        .step(Step::Done);
+    stage.progress.contended = vec![(
+        (Kind::Service, "demo-server".to_owned()),
+        "argocd".to_owned(),
+    )];
     let message = stage.expect(ConditionType::Contended, Verdict::True, Reason::Contended);
-    assert!(message.contains("argocd") && message.contains("Service demo-server"), "{message}");
+    assert!(
+        message.contains("argocd") && message.contains("Service demo-server"),
+        "{message}"
+    );
     stage.expect(ConditionType::Ready, Verdict::True, Reason::Ready);
 }
 
 #[test]
 fn monitoring_is_off_closed_absent_or_there() {
     let off = Stage::new(json!({"metrics": {"enabled": false}}));
-    off.expect(ConditionType::MonitoringReady, Verdict::False, Reason::Disabled);
+    off.expect(
+        ConditionType::MonitoringReady,
+        Verdict::False,
+        Reason::Disabled,
+    );
     let unwatched = Stage::new(json!({"metrics": {"serviceMonitor": {"enabled": false}}}));
-    unwatched.expect(ConditionType::MonitoringReady, Verdict::False, Reason::Disabled);
+    unwatched.expect(
+        ConditionType::MonitoringReady,
+        Verdict::False,
+        Reason::Disabled,
+    );
     let reference = crate::references::SecretKey {
         name: "scrape".to_owned(),
         key: "token".to_owned(),
     };
-    let mut closed = Stage::new(json!({"metrics": {"bearerTokenSecretRef": {"name": "scrape", "key": "token"}}}));
-    closed.facts.secrets.insert(reference, crate::references::SecretFact::Empty);
-    closed.expect(ConditionType::MonitoringReady, Verdict::False, Reason::MetricsTokenEmpty);
-    let mut there = Stage::new(json!({})).with(Kind::ServiceMonitor, "demo-server", json!({"metadata": {}}));
+    let mut closed = Stage::new(
+        json!({"metrics": {"bearerTokenSecretRef": {"name": "scrape", "key": "token"}}}),
+    );
+    closed
+        .facts
+        .secrets
+        .insert(reference, crate::references::SecretFact::Empty);
+    closed.expect(
+        ConditionType::MonitoringReady,
+        Verdict::False,
+        Reason::MetricsTokenEmpty,
+    );
+    let mut there =
+        Stage::new(json!({})).with(Kind::ServiceMonitor, "demo-server", json!({"metadata": {}}));
     there.monitors = true;
-    there.expect(ConditionType::MonitoringReady, Verdict::True, Reason::ServiceMonitorCreated);
+    there.expect(
+        ConditionType::MonitoringReady,
+        Verdict::True,
+        Reason::ServiceMonitorCreated,
+    );
 }
