@@ -151,6 +151,6 @@ impl Config {
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, InvalidConfig> {
         let (raw, origins) = load::load(file, environment)?;
-        check::check(raw, &origins)
+        check::check(&raw, &origins)
     }
 }

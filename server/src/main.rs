@@ -16,7 +16,7 @@ use telecom_server::store::schema;
 /// The gRPC and metrics server of a network or voice provider, over PostgreSQL.
 ///
 /// Every value of the configuration file can be given by environment: `TELECOM__SECTION__KEY`.
-/// Secrets only come that way: TELECOM__DATABASE__URL, TELECOM__AUTH__ADMIN_TOKEN and others.
+/// Secrets only come that way: `TELECOM__DATABASE__URL`, `TELECOM__AUTH__ADMIN_TOKEN` and others.
 #[derive(Parser)]
 #[command(name = "telecom-server", version)]
 struct Cli {

@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
@@ -260,7 +261,7 @@ impl Connection {
             .connections_open
             .with_label_values(&[self.port]);
         open.inc();
-        let activity = Arc::new(Activity::new());
+        let activity = Arc::new(Activity::new(Instant::now()));
         let io = TokioIo::new(connection::Watched::new(stream, Arc::clone(&activity)));
         let service = connection::Counted::new(service, Arc::clone(&activity));
         let closed = {
@@ -320,12 +321,12 @@ impl Watch<'_> {
                 }
                 () = self.stop.kill.cancelled() => return Closed::Shutdown,
                 _ = ticks.tick() => {
-                    if goodbye.is_some_and(|(_, until)| tokio::time::Instant::now() >= until) {
+                    if goodbye.is_some_and(|(_, until)| Instant::now() >= until) {
                         return goodbye.map_or(Closed::Idle, |(reason, _)| reason);
                     }
-                    match self.activity.overdue(self.limits.handshake_timeout, self.limits.idle_timeout) {
+                    match self.activity.overdue(Instant::now(), self.limits.handshake_timeout, self.limits.idle_timeout) {
                         Some(Closed::Idle) if goodbye.is_none() => {
-                            goodbye = Some((Closed::Idle, tokio::time::Instant::now() + GOODBYE));
+                            goodbye = Some((Closed::Idle, Instant::now() + GOODBYE));
                             serving.as_mut().finish();
                         }
                         None | Some(Closed::Idle) => {}

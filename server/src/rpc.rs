@@ -54,7 +54,7 @@ pub struct ReflectionError(#[from] tonic_reflection::server::Error);
 
 /// All services of the gRPC port, gRPC-Web included. Streams end when `drain` is cancelled.
 pub fn service<H: Health>(
-    options: Options,
+    options: &Options,
     database: Database,
     metrics: Metrics,
     health: HealthServer<H>,
@@ -82,6 +82,6 @@ pub fn service<H: Health>(
         .add_service(reflection().build_v1alpha()?)
         .prepare();
     let authenticator = authenticate::Authenticator::new(options.admin_token.clone(), agent);
-    let gateway = Gateway::new(routes, Arc::new(authenticator), &options, metrics, drain);
+    let gateway = Gateway::new(routes, Arc::new(authenticator), options, metrics, drain);
     Ok(GrpcWebLayer::new().layer(gateway))
 }

@@ -43,7 +43,7 @@ const FLUSH: Duration = Duration::from_secs(4);
 pub async fn serve(config: Config, required: Required, options: Options) -> Result<(), Failure> {
     let metrics = Metrics::new()?;
     let telemetry = telecom_telemetry::init(&config.telemetry, &metrics.registry)?;
-    let result = run(&config, required, options, metrics).await;
+    let result = Box::pin(run(&config, required, options, metrics)).await;
     if let Err(failure) = &result {
         tracing::error!(reason = failure.reason(), "{failure}");
     }
@@ -80,7 +80,7 @@ async fn run(
     let grpc = Acceptor::bind(Port::Grpc, config.grpc.clone(), metrics.clone()).await?;
     let http = Acceptor::bind(Port::Http, config.http.clone(), metrics.clone()).await?;
     let service = rpc::service(
-        rpc::Options {
+        &rpc::Options {
             admin_token: required.admin_token,
             max_message_bytes: config.max_message_bytes,
             max_in_flight: config.max_in_flight,

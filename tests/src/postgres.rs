@@ -161,13 +161,14 @@ impl Postgres {
         Ok(())
     }
 
-    /// Stops it the way a crash does; the data stays.
+    /// Stops it, ending every session; the data stays. (Not as a crash would: without fsync, that
+    /// would lose data that no real PostgreSQL loses.)
     pub fn stop(&mut self) -> Result<()> {
         let pid = std::fs::read_to_string(self.data().join("postmaster.pid"))?;
         let pid = pid.lines().next().context("a pid")?.to_owned();
         run({
             let mut kill = Command::new("kill");
-            kill.args(["-QUIT", &pid]);
+            kill.args(["-INT", &pid]);
             kill
         })?;
         let begun = Instant::now();

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod server {
+    mod audit;
     mod auth;
     mod bad_config;
+    mod bad_requests;
     mod database_away;
     mod errors;
     mod garbage;

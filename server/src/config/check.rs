@@ -17,7 +17,7 @@ use crate::auth::Digest;
 /// Shortest administrator's token; 16 random characters are out of reach of guessing.
 const ADMIN_TOKEN_MIN: usize = 16;
 
-pub(super) fn check(raw: Raw, origins: &Origins) -> Result<Config, InvalidConfig> {
+pub(super) fn check(raw: &Raw, origins: &Origins) -> Result<Config, InvalidConfig> {
     let mut checker = Checker {
         origins,
         problems: Vec::new(),
@@ -35,7 +35,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     /// `None` only when a problem was noted.
-    fn config(&mut self, raw: Raw) -> Option<Config> {
+    fn config(&mut self, raw: &Raw) -> Option<Config> {
         let interval = self.whole(
             "metrics.export_interval_secs",
             raw.metrics.export_interval_secs,
@@ -43,7 +43,7 @@ impl Checker<'_> {
             3600,
         );
         let interval = Duration::from_secs(interval);
-        let telemetry = self.telemetry(&raw, interval);
+        let telemetry = self.telemetry(raw, interval);
         let grpc = self.grpc(&raw.grpc);
         let http = self.http(&raw.http);
         let max_message_bytes = self.size(
@@ -155,7 +155,7 @@ impl Checker<'_> {
     fn telemetry(&mut self, raw: &Raw, interval: Duration) -> Option<telecom_telemetry::Settings> {
         let mut service =
             telecom_telemetry::Service::new("telecom-server", env!("CARGO_PKG_VERSION"));
-        service.instance = self.origins.instance().to_owned();
+        self.origins.instance().clone_into(&mut service.instance);
         if let Some(file) = &raw.otel.ca_file {
             self.readable("otel.ca_file", file);
         }
@@ -193,9 +193,12 @@ impl Checker<'_> {
             self.problem("database.url", "is missing, though another URL is given");
         }
         // Prepared statements belong to a connection, which a pooler gives away with each transaction.
-        let pooled = |options: PgConnectOptions| match raw.pooler {
-            true => options.statement_cache_capacity(0).extra_float_digits(None),
-            false => options,
+        let pooled = |options: PgConnectOptions| {
+            if raw.pooler {
+                options.statement_cache_capacity(0).extra_float_digits(None)
+            } else {
+                options
+            }
         };
         Some(Database {
             primary: pooled(primary?),
@@ -299,8 +302,9 @@ fn connect_options(text: &str, ca_file: Option<&Path>) -> Result<PgConnectOption
         .query_pairs()
         .any(|(key, _)| key == "sslmode" || key == "ssl-mode");
     let options = options.ssl_root_cert(ca_file);
-    Ok(match says_how {
-        true => options,
-        false => options.ssl_mode(PgSslMode::VerifyFull),
+    Ok(if says_how {
+        options
+    } else {
+        options.ssl_mode(PgSslMode::VerifyFull)
     })
 }

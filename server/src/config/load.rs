@@ -80,7 +80,7 @@ pub(super) fn load(
     });
     let raw = figment
         .extract::<Raw>()
-        .map_err(|error| fail(explain(error, &name)))?;
+        .map_err(|error| fail(explain(&error, &name)))?;
     let instance = ["POD_NAME", "HOSTNAME"]
         .iter()
         .find_map(|name| environment.get(*name));
@@ -197,7 +197,7 @@ fn insert(tree: &mut Value, key: &str, value: Value) -> Result<(), String> {
     }
 }
 
-fn explain(error: figment::Error, file: &str) -> Problem {
+fn explain(error: &figment::Error, file: &str) -> Problem {
     let mut path = error.path.clone();
     let reason = match &error.kind {
         Kind::UnknownField(field, expected) => {

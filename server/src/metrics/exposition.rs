@@ -1,6 +1,6 @@
-//! The two text formats of `/metrics`: Prometheus 0.0.4, and OpenMetrics 1.0 for those who ask.
+//! The two text formats of `/metrics`: Prometheus 0.0.4, and `OpenMetrics` 1.0 for those who ask.
 //!
-//! OpenMetrics: <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
+//! The latter: <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
 
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{Encoder as _, Registry, TextEncoder};
@@ -15,7 +15,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What an `Accept` header asks for: OpenMetrics if it names it at all, as Prometheus does.
+    /// What an `Accept` header asks for: `OpenMetrics` if it names it at all, as Prometheus does.
     pub fn accepted(accept: &str) -> Self {
         let wanted = accept.split(',').any(|part| {
             let mut parts = part.split(';').map(str::trim);
@@ -71,8 +71,8 @@ fn open_metrics(text: &mut String, family: &MetricFamily) {
         MetricType::SUMMARY => (family.name(), "summary"),
         MetricType::UNTYPED => (family.name(), "unknown"),
     };
-    *text += &format!("# HELP {name} {}\n", escape(family.help()));
-    *text += &format!("# TYPE {name} {kind_name}\n");
+    text.extend(["# HELP ", name, " ", &escape(family.help()), "\n"]);
+    text.extend(["# TYPE ", name, " ", kind_name, "\n"]);
     for metric in family.get_metric() {
         let labels = labels(metric);
         let sample = family.name();
@@ -133,9 +133,9 @@ fn count(text: &mut String, name: &str, labels: &str, value: u64) {
 
 fn sample(text: &mut String, name: &str, labels: &str, value: &str) {
     if labels.is_empty() {
-        *text += &format!("{name} {value}\n");
+        text.extend([name, " ", value, "\n"]);
     } else {
-        *text += &format!("{name}{{{labels}}} {value}\n");
+        text.extend([name, "{", labels, "} ", value, "\n"]);
     }
 }
 

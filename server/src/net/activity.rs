@@ -26,9 +26,9 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
-            accepted: Instant::now(),
+            accepted: now,
             http2: AtomicBool::new(false),
             bytes_read: AtomicU64::new(0),
             header_since: AtomicU64::new(0),
@@ -40,13 +40,14 @@ impl Activity {
         }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn millis(&self, now: Instant) -> u64 {
+        let age = now.saturating_duration_since(self.accepted);
+        u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Bytes came.
-    pub(super) fn read(&self, bytes: &[u8]) {
-        let now = self.now();
+    pub(super) fn read(&self, bytes: &[u8], now: Instant) {
+        let now = self.millis(now);
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         // No HTTP/1 method begins like the HTTP/2 preface.
         if self.bytes_read.fetch_add(count, Relaxed) == 0 && bytes.starts_with(b"PRI") {
@@ -59,8 +60,8 @@ impl Activity {
     }
 
     /// Bytes went.
-    pub(super) fn wrote(&self) {
-        self.last_byte.store(self.now(), Relaxed);
+    pub(super) fn wrote(&self, now: Instant) {
+        self.last_byte.store(self.millis(now), Relaxed);
     }
 
     /// A read or a write failed: the peer is gone, whatever the protocol makes of it.
@@ -78,14 +79,19 @@ impl Activity {
         self.header_since.store(0, Relaxed);
     }
 
-    pub(super) fn request_ended(&self) {
-        self.last_request_end.store(self.now(), Relaxed);
+    pub(super) fn request_ended(&self, now: Instant) {
+        self.last_request_end.store(self.millis(now), Relaxed);
         self.in_flight.fetch_sub(1, Relaxed);
     }
 
     /// Whether the connection has used up one of its times.
-    pub(super) fn overdue(&self, handshake: Duration, idle: Duration) -> Option<Closed> {
-        let now = self.now();
+    pub(super) fn overdue(
+        &self,
+        now: Instant,
+        handshake: Duration,
+        idle: Duration,
+    ) -> Option<Closed> {
+        let now = self.millis(now);
         let past =
             |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) > limit.as_millis();
         if self.in_flight.load(Relaxed) > 0 {

@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tower::{Service, ServiceExt as _};
 
 use super::activity::Activity;
@@ -31,7 +32,7 @@ impl Watched {
 
     fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
         match &result {
-            Ok(_) => self.activity.wrote(),
+            Ok(_) => self.activity.wrote(Instant::now()),
             Err(_) => self.activity.failed(),
         }
         result
@@ -49,7 +50,7 @@ impl AsyncRead for Watched {
         let bytes = buf.filled().get(before..).unwrap_or_default();
         match &result {
             Ok(()) if bytes.is_empty() => {}
-            Ok(()) => self.activity.read(bytes),
+            Ok(()) => self.activity.read(bytes, Instant::now()),
             Err(_) => self.activity.failed(),
         }
         Poll::Ready(result)
@@ -137,7 +138,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.request_ended();
+        self.0.request_ended(Instant::now());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use prost::UnknownEnumValue;
 use prost_types::{Duration, Timestamp};
 use telecom_proto::v1 as proto;
 
@@ -75,9 +76,9 @@ fn status(status: NodeStatus) -> proto::NodeStatus {
     }
 }
 
-/// The outer `None` is a number that names no status.
-pub(super) fn status_filter(number: i32) -> Option<Option<NodeStatus>> {
-    Some(match proto::NodeStatus::try_from(number).ok()? {
+/// `Ok(None)` for any status; an error for a number that names none.
+pub(super) fn status_filter(number: i32) -> Result<Option<NodeStatus>, UnknownEnumValue> {
+    Ok(match proto::NodeStatus::try_from(number)? {
         proto::NodeStatus::Unspecified => None,
         proto::NodeStatus::Online => Some(NodeStatus::Online),
         proto::NodeStatus::Offline => Some(NodeStatus::Offline),
@@ -126,15 +127,14 @@ pub(super) fn node_server(server: NodeServer) -> proto::NodeServer {
 
 pub(super) fn performance(heartbeat: &LastHeartbeat) -> proto::PerformanceSample {
     let sample = heartbeat.performance;
-    let [load_1m, load_5m, load_15m] = sample.load;
     proto::PerformanceSample {
         received_at: Some(timestamp(heartbeat.received_at)),
         cpu_usage_ratio: sample.cpu_usage_ratio,
         memory_used_bytes: sample.memory_used_bytes,
         memory_total_bytes: sample.memory_total_bytes,
-        load_1m,
-        load_5m,
-        load_15m,
+        load_1m: sample.load[0],
+        load_5m: sample.load[1],
+        load_15m: sample.load[2],
         rx_bps: sample.rx_bps,
         tx_bps: sample.tx_bps,
         sessions: sample.sessions,
@@ -142,7 +142,7 @@ pub(super) fn performance(heartbeat: &LastHeartbeat) -> proto::PerformanceSample
     }
 }
 
-pub(super) fn token(token: NodeToken) -> proto::NodeToken {
+pub(super) fn token(token: &NodeToken) -> proto::NodeToken {
     proto::NodeToken {
         created_at: Some(timestamp(token.created_at)),
         expires_at: token.expires_at.map(timestamp),

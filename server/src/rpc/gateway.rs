@@ -116,15 +116,18 @@ impl Shared {
             _ => propagation::Caller::Unknown,
         };
         propagation::continue_trace(&span, request.headers(), peer);
-        let answering = async {
-            let caller = admitted.as_ref().ok().and_then(|admitted| admitted.caller);
-            let response = self
-                .answer(method, routes, request, admitted, received)
-                .await;
-            self.record(method, caller, received, &response);
-            response
+        let caller = admitted.as_ref().ok().and_then(|admitted| admitted.caller);
+        let record = Record {
+            metrics: &self.metrics,
+            span: span.clone(),
+            method,
+            caller,
+            received,
+            code: None,
         };
+        let answering = self.answer(method, routes, request, admitted, received);
         let response = answering.instrument(span).await;
+        record.answered(&response);
         drop(in_flight);
         response
     }
@@ -201,35 +204,51 @@ impl Shared {
             None => response,
         }
     }
+}
 
-    fn record(
-        &self,
-        method: &Method,
-        caller: Option<Caller>,
-        received: Instant,
-        response: &Response<Body>,
-    ) {
-        let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
-        let took = received.elapsed();
+/// Counts and logs a request, also one whose caller went away before it was answered.
+struct Record<'a> {
+    metrics: &'a Metrics,
+    span: tracing::Span,
+    method: &'a Method,
+    caller: Option<Caller>,
+    received: Instant,
+    code: Option<Code>,
+}
+
+impl Record<'_> {
+    fn answered(mut self, response: &Response<Body>) {
+        let status = Status::from_header_map(response.headers());
+        self.code = Some(status.map_or(Code::Ok, |status| status.code()));
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        let _entered = self.span.enter();
+        let method = self.method;
+        let code = self.code.unwrap_or(Code::Cancelled);
+        let took = self.received.elapsed();
         let name = status::code_name(code);
-        let span = tracing::Span::current();
-        span.record("rpc.grpc.status_code", i32::from(code));
+        self.span.record("rpc.grpc.status_code", i32::from(code));
         if matches!(
             code,
             Code::Internal | Code::Unavailable | Code::DeadlineExceeded
         ) {
-            span.record("otel.status_code", "ERROR");
+            self.span.record("otel.status_code", "ERROR");
         }
-        let labels = [method.service, method.name];
         self.metrics
             .grpc_requests
             .with_label_values(&[method.service, method.name, name])
             .inc();
         self.metrics
             .grpc_duration
-            .with_label_values(&labels)
+            .with_label_values(&[method.service, method.name])
             .observe(took.as_secs_f64());
-        let caller = caller.map(|caller| caller.to_string()).unwrap_or_default();
+        let caller = self
+            .caller
+            .map(|caller| caller.to_string())
+            .unwrap_or_default();
         // To the microsecond.
         let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         let method_name = format_args!("{}/{}", method.service, method.name);

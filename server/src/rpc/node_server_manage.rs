@@ -91,7 +91,7 @@ impl NodeServerManage for Rpc {
             performance,
             boot_id,
             config_hash,
-            tokens: detail.tokens.into_iter().map(convert::token).collect(),
+            tokens: detail.tokens.iter().map(convert::token).collect(),
         }))
     }
 

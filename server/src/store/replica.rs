@@ -137,7 +137,7 @@ mod tests {
         for n in 0..60 {
             positions.note(start + Duration::from_secs(n), 42);
         }
-        let lag = positions.lag(start + Duration::from_secs(60), 42);
+        let lag = positions.lag(start + Duration::from_mins(1), 42);
         assert_eq!(lag, Some(Duration::from_secs(1)));
     }
 }

@@ -188,7 +188,7 @@ struct Locked(tokio::process::Child);
 
 impl Locked {
     async fn hold(database: &str) -> Self {
-        let sql = "BEGIN; LOCK TABLE node_server IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)";
+        let sql = "SET client_connection_check_interval = '50ms'; BEGIN; LOCK TABLE node_server IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)";
         let mut psql: tokio::process::Command = postgres::shared().program("psql").into();
         psql.args([
             "--quiet",
@@ -213,29 +213,38 @@ impl Locked {
 async fn a_deadline_ends_the_call_and_its_statement() {
     let url = postgres::shared().database();
     let database = url.rsplit('/').next().unwrap();
-    let server = Server::launch(&url, &[], &["serve", "--migrate"]).await;
+    // The sampler would wait for the lock too.
+    let quiet = ("TELECOM__METRICS__EXPORT_INTERVAL_SECS", "3600");
+    let server = Server::launch(&url, &[quiet], &["serve", "--migrate"]).await;
     server.until_ready().await;
     let lock = Locked::hold(database).await;
-    let mut request = tonic::Request::new(ListNodeServersRequest::default());
-    request.set_timeout(Duration::from_millis(300));
-    let refused = server
-        .admin()
-        .await
-        .list_node_servers(request)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(refused.code(), Code::DeadlineExceeded | Code::Cancelled),
-        "{refused:?}"
-    );
+    let refused = raw(&server, LIST, &[("grpc-timeout", "300m")], vec![0; 5]).await;
+    assert_eq!(refused.code(), Code::DeadlineExceeded, "{refused:?}");
     eventually("no statement waits", || async {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'telecom-server' AND wait_event_type = 'Lock'";
         postgres::shared().sql(database, waiting).unwrap() == "0"
     })
     .await;
-    let counted = "telecom_grpc_requests_total{code=\"DEADLINE_EXCEEDED\",method=\"ListNodeServers\",service=\"telecom.v1.NodeServerManage\"}";
+    let counted = |code: &str| {
+        format!(
+            "telecom_grpc_requests_total{{code=\"{code}\",method=\"ListNodeServers\",service=\"telecom.v1.NodeServerManage\"}}"
+        )
+    };
+    assert_eq!(
+        server.metric(&counted("DEADLINE_EXCEEDED")).await,
+        Some(1.0)
+    );
+
+    // A caller who goes away is counted too.
+    let mut admin = server.admin().await;
+    let left = admin.list_node_servers(ListNodeServersRequest::default());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), left)
+            .await
+            .is_err()
+    );
     eventually("counted", || async {
-        server.metric(counted).await == Some(1.0)
+        server.metric(&counted("CANCELLED")).await == Some(1.0)
     })
     .await;
     drop(lock);

@@ -18,6 +18,7 @@ use tonic::metadata::MetadataValue;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
+use tonic_types::StatusExt as _;
 
 pub const ADMIN_TOKEN: &str = "administrator-of-the-tests";
 
@@ -147,10 +148,20 @@ impl Server {
     }
 
     pub async fn until_ready(&self) {
-        eventually("ready", || async {
-            self.get("/healthz/ready").await.code == 200
-        })
-        .await;
+        let begun = Instant::now();
+        loop {
+            let answer = self.get("/healthz/ready").await;
+            if answer.code == 200 {
+                return;
+            }
+            let log = || self.log.lock().unwrap().clone();
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "not ready: {answer:?}\n{:#?}",
+                log()
+            );
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
     }
 
     /// GET over a connection of its own.
@@ -329,4 +340,27 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl Fn
         assert!(begun.elapsed() < PATIENCE, "not {what} in {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
+}
+
+/// The reason in an error's details.
+pub fn reason(status: &tonic::Status) -> String {
+    status
+        .get_error_details()
+        .error_info()
+        .unwrap()
+        .reason
+        .clone()
+}
+
+/// The fields at fault in an error's details.
+pub fn fields(status: &tonic::Status) -> Vec<String> {
+    let details = status.get_error_details();
+    let violations = details
+        .bad_request()
+        .map(|bad| bad.field_violations.clone());
+    violations
+        .unwrap_or_default()
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect()
 }

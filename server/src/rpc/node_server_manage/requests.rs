@@ -38,9 +38,8 @@ pub(super) fn etag(etag: String) -> Option<String> {
 }
 
 pub(super) fn list(request: &ListNodeServersRequest) -> Result<AdminListServers, Refusal> {
-    let status = convert::status_filter(request.status).ok_or_else(|| {
-        Refusal::field("status", "must be a known status, or unspecified for all")
-    })?;
+    let status = convert::status_filter(request.status)
+        .map_err(|_| Refusal::field("status", "must be a known status, or unspecified for all"))?;
     let limit = match request.limit {
         0 => DEFAULT_LIMIT,
         limit if limit <= MAX_LIMIT => limit,
