@@ -158,35 +158,36 @@ async fn connect(
     }
 }
 
+/// Reads only: the table is made by the migrator, under its lock.
 async fn versions(connection: &mut PgConnection) -> Result<Vec<i64>, MigrationError> {
-    let table = MIGRATOR.table_name.as_ref();
-    connection
-        .ensure_migrations_table(table)
-        .await
-        .map_err(MigrationError::Failed)?;
+    if !exists(connection, "_sqlx_migrations").await? {
+        return Ok(Vec::new());
+    }
     let applied = connection
-        .list_applied_migrations(table)
+        .list_applied_migrations("_sqlx_migrations")
         .await
         .map_err(MigrationError::Failed)?;
     Ok(applied.iter().map(|migration| migration.version).collect())
 }
 
+async fn exists(connection: &mut PgConnection, table: &str) -> Result<bool, MigrationError> {
+    sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(table)
+        .persistent(false)
+        .fetch_one(connection)
+        .await
+        .map_err(|error| MigrationError::Connect(error.into()))
+}
+
 async fn serves_from(connection: &mut PgConnection) -> Result<i64, MigrationError> {
-    let fail = |error: sqlx::Error| MigrationError::Connect(error.into());
-    let present: bool =
-        sqlx::query_scalar("SELECT to_regclass('schema_compatibility') IS NOT NULL")
-            .persistent(false)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(fail)?;
-    if !present {
+    if !exists(connection, "schema_compatibility").await? {
         return Ok(0);
     }
     sqlx::query_scalar("SELECT serves_from FROM schema_compatibility")
         .persistent(false)
         .fetch_one(connection)
         .await
-        .map_err(fail)
+        .map_err(|error| MigrationError::Connect(error.into()))
 }
 
 #[cfg(test)]
