@@ -22,6 +22,8 @@ step "build"
 cargo build --workspace --all-targets --quiet
 
 step "tests"
+# End-to-end tests mostly wait for Pods: more of them at once than there are cores.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0

@@ -58,7 +58,10 @@ pub fn tool(name: &str) -> Command {
 
 /// Runs a tool and returns what it printed; an exit code other than 0 is an error with its text.
 pub fn run(name: &str, arguments: &[&str]) -> Result<String> {
-    let output = tool(name).args(arguments).output().with_context(|| format!("{name} did not start"))?;
+    let output = tool(name)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("{name} did not start"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     anyhow::ensure!(
         output.status.success(),

@@ -1,4 +1,4 @@
-//! The embedded PostgreSQL of a scenario's cluster, reached as its superuser.
+//! The embedded PostgreSQL of a scenario's cluster, reached as the server reaches it.
 
 use std::str::FromStr;
 
@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Secret;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
+use crate::cluster;
 use crate::forward::Forward;
 use crate::scenario::Scenario;
 
@@ -17,7 +18,11 @@ pub struct Database {
 }
 
 /// Connects to `database` (the server's own when `None`) of the cluster's embedded PostgreSQL.
-pub async fn connect(scenario: &Scenario, cluster: &str, database: Option<&str>) -> Result<Database> {
+pub async fn connect(
+    scenario: &Scenario,
+    cluster: &str,
+    database: Option<&str>,
+) -> Result<Database> {
     let forward = scenario.forward(cluster, "database", 5432).await?;
     let mut options = PgConnectOptions::from_str(&uri(scenario, cluster).await?)?
         .host("127.0.0.1")
@@ -25,8 +30,14 @@ pub async fn connect(scenario: &Scenario, cluster: &str, database: Option<&str>)
     if let Some(database) = database {
         options = options.database(database);
     }
-    let pool = PgPoolOptions::new().max_connections(2).connect_with(options).await?;
-    Ok(Database { pool, _forward: forward })
+    let pool = PgPoolOptions::new()
+        .max_connections(2)
+        .connect_with(options)
+        .await?;
+    Ok(Database {
+        pool,
+        _forward: forward,
+    })
 }
 
 /// The connection URI that the operator keeps in the Secret `<cluster>-postgres`.
@@ -38,14 +49,39 @@ pub async fn uri(scenario: &Scenario, cluster: &str) -> Result<String> {
 pub async fn secret_key(scenario: &Scenario, name: &str, key: &str) -> Result<String> {
     let secret = scenario.api::<Secret>().get(name).await?;
     let bytes = secret.data.and_then(|data| data.get(key).cloned());
-    Ok(String::from_utf8(bytes.with_context(|| format!("Secret {name} has no key {key}"))?.0)?)
+    Ok(String::from_utf8(
+        bytes
+            .with_context(|| format!("Secret {name} has no key {key}"))?
+            .0,
+    )?)
 }
 
-/// An empty database beside the server's own on the same PostgreSQL, and the URI to it.
+/// An empty database beside the server's own on the same PostgreSQL, and the URI to it. The server's role
+/// may not create databases, so the superuser does it inside the Pod.
 pub async fn create(scenario: &Scenario, cluster: &str, database: &str) -> Result<String> {
-    let own = connect(scenario, cluster, None).await?;
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&own.pool).await?;
     let uri = uri(scenario, cluster).await?;
+    let role = PgConnectOptions::from_str(&uri)?.get_username().to_owned();
     let (server, _) = uri.rsplit_once('/').context("a URI without a path")?;
+    let pod = format!("{cluster}-postgres-0");
+    let statement = format!("CREATE DATABASE {database} OWNER {role}");
+    let psql = [
+        "psql",
+        "-h",
+        "/var/run/postgresql",
+        "-U",
+        "postgres",
+        "-c",
+        &statement,
+    ];
+    let exec = [
+        "-n",
+        &scenario.namespace,
+        "exec",
+        &pod,
+        "-c",
+        "postgres",
+        "--",
+    ];
+    cluster::run("kubectl", &[&exec[..], &psql[..]].concat())?;
     Ok(format!("{server}/{database}"))
 }

@@ -37,7 +37,9 @@ impl Drop for Forward {
 
 async fn carry(pods: Api<Pod>, pod: String, port: u16, mut local: TcpStream) -> Result<()> {
     let mut forwarder = pods.portforward(&pod, &[port]).await?;
-    let mut remote = forwarder.take_stream(port).context("the forwarder has no stream for the port")?;
+    let mut remote = forwarder
+        .take_stream(port)
+        .context("the forwarder has no stream for the port")?;
     tokio::io::copy_bidirectional(&mut local, &mut remote).await?;
     drop(remote);
     forwarder.join().await?;

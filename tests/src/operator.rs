@@ -57,7 +57,10 @@ impl Operator {
     /// Starts the process; it is ready when `/readyz` says so.
     pub fn start(settings: &Settings<'_>) -> Result<Self> {
         let port = free_port()?;
-        let log = std::env::temp_dir().join(format!("telecom-operator-{}-{}.log", settings.pod_name, port));
+        let log = std::env::temp_dir().join(format!(
+            "telecom-operator-{}-{}.log",
+            settings.pod_name, port
+        ));
         let output = File::create(&log)?;
         let child = Command::new(binary("telecom-operator")?)
             .arg("run")
@@ -76,7 +79,11 @@ impl Operator {
             .stderr(output)
             .spawn()
             .context("the operator did not start")?;
-        Ok(Self { child, log, http: format!("127.0.0.1:{port}") })
+        Ok(Self {
+            child,
+            log,
+            http: format!("127.0.0.1:{port}"),
+        })
     }
 
     /// Ends it as `kill -9` does.
@@ -109,10 +116,16 @@ pub fn binary(name: &str) -> Result<PathBuf> {
         .and_then(|deps| deps.parent())
         .map(|profile| profile.join(name))
         .context("the test binary has no folder")?;
-    anyhow::ensure!(path.exists(), "{} is not built: run `cargo build --workspace`", path.display());
+    anyhow::ensure!(
+        path.exists(),
+        "{} is not built: run `cargo build --workspace`",
+        path.display()
+    );
     Ok(path)
 }
 
 fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port())
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// The oldest PostgreSQL that is supported, and the one of Debian 12.
 const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 /// A test machine may be busy with compiling.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Stops PostgreSQL at once and removes its folder when standard input ends, that is when the
 /// process holding the other end does. Then and only then: a test process that is killed cleans up
 /// no other way.

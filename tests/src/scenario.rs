@@ -19,7 +19,7 @@ use crate::forward::Forward;
 use crate::{cluster, diagnosis};
 
 /// How long a scenario waits for what needs image starts, a database and a rollout on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(240);
+pub const PATIENCE: Duration = Duration::from_mins(4);
 const POLL: Duration = Duration::from_millis(300);
 const MANAGER: &str = "e2e";
 
@@ -46,14 +46,23 @@ where
         "telecom.dev/e2e": "true",
         "pod-security.kubernetes.io/enforce": "restricted",
     }}}));
-    namespaces.create(&PostParams::default(), &body.unwrap()).await.unwrap();
+    namespaces
+        .create(&PostParams::default(), &body.unwrap())
+        .await
+        .unwrap();
 
-    let scenario = Scenario { client, namespace: namespace.clone() };
+    let scenario = Scenario {
+        client,
+        namespace: namespace.clone(),
+    };
     let outcome = AssertUnwindSafe(test(scenario)).catch_unwind().await;
     if !matches!(outcome, Ok(Ok(()))) {
         diagnosis::print(&namespace);
     }
-    namespaces.delete(&namespace, &DeleteParams::background()).await.unwrap();
+    namespaces
+        .delete(&namespace, &DeleteParams::background())
+        .await
+        .unwrap();
     match outcome {
         Ok(Ok(())) => {}
         Ok(Err(error)) => panic!("{name}: {error:?}"),
@@ -77,7 +86,12 @@ impl Scenario {
     }
 
     /// The same with labels.
-    pub async fn apply_labelled(&self, name: &str, labels: Value, spec: Value) -> Result<TelecomCluster> {
+    pub async fn apply_labelled(
+        &self,
+        name: &str,
+        labels: Value,
+        spec: Value,
+    ) -> Result<TelecomCluster> {
         let manifest = json!({
             "apiVersion": "telecom.dev/v1alpha1", "kind": "TelecomCluster",
             "metadata": {"name": name, "labels": labels}, "spec": spec,
@@ -147,7 +161,13 @@ impl Scenario {
     }
 
     /// Waits until the condition has this status (and reason, unless empty) for the present generation; returns its message.
-    pub async fn condition(&self, name: &str, kind: &str, status: &str, reason: &str) -> Result<String> {
+    pub async fn condition(
+        &self,
+        name: &str,
+        kind: &str,
+        status: &str,
+        reason: &str,
+    ) -> Result<String> {
         self.wait(&format!("{name}: {kind}={status} {reason}"), || async {
             let cluster = self.api::<TelecomCluster>().get(name).await?;
             let Some(found) = find_condition(&cluster, kind) else {
@@ -157,7 +177,12 @@ impl Scenario {
             if current && found.status == status && (reason.is_empty() || found.reason == reason) {
                 return Ok(Some(found.message));
             }
-            Err(anyhow!("{kind}={} {} {}", found.status, found.reason, found.message))
+            Err(anyhow!(
+                "{kind}={} {} {}",
+                found.status,
+                found.reason,
+                found.message
+            ))
         })
         .await
     }
@@ -182,16 +207,29 @@ impl Scenario {
 
     /// The server's Pods of a cluster that are not being deleted.
     pub async fn pods(&self, cluster: &str, component: &str) -> Result<Vec<Pod>> {
-        let selector = format!("telecom.dev/cluster={cluster},app.kubernetes.io/component={component}");
-        let list = self.api::<Pod>().list(&ListParams::default().labels(&selector)).await?;
-        Ok(list.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect())
+        let selector =
+            format!("telecom.dev/cluster={cluster},app.kubernetes.io/component={component}");
+        let list = self
+            .api::<Pod>()
+            .list(&ListParams::default().labels(&selector))
+            .await?;
+        Ok(list
+            .items
+            .into_iter()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+            .collect())
     }
 
     /// A local port to the first ready server Pod.
     pub async fn forward(&self, cluster: &str, component: &str, port: u16) -> Result<Forward> {
         let pod = self
             .wait("a running Pod", || async {
-                Ok(self.pods(cluster, component).await?.iter().find(|pod| is_ready(pod)).map(ResourceExt::name_any))
+                Ok(self
+                    .pods(cluster, component)
+                    .await?
+                    .iter()
+                    .find(|pod| is_ready(pod))
+                    .map(ResourceExt::name_any))
             })
             .await?;
         Forward::to_pod(self.api(), pod, port).await
@@ -205,15 +243,27 @@ impl Scenario {
             .items
             .into_iter()
             .filter(|event| event.regarding.as_ref().and_then(|r| r.name.as_deref()) == Some(name))
-            .map(|event| (event.reason.unwrap_or_default(), event.note.unwrap_or_default()))
+            .map(|event| {
+                (
+                    event.reason.unwrap_or_default(),
+                    event.note.unwrap_or_default(),
+                )
+            })
             .collect())
     }
 
     /// An object of a kind that has no Rust type here, as JSON.
-    pub async fn dynamic(&self, group: &str, version: &str, kind: &str, name: &str) -> Result<Option<DynamicObject>> {
+    pub async fn dynamic(
+        &self,
+        group: &str,
+        version: &str,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<DynamicObject>> {
         let gvk = kube::api::GroupVersionKind::gvk(group, version, kind);
         let resource = kube::api::ApiResource::from_gvk(&gvk);
-        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        let api =
+            Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.namespace, &resource);
         Ok(api.get_opt(name).await?)
     }
 }
@@ -223,10 +273,22 @@ pub fn find_condition(
     cluster: &TelecomCluster,
     kind: &str,
 ) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
-    cluster.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == kind).cloned()
+    cluster
+        .status
+        .as_ref()?
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == kind)
+        .cloned()
 }
 
 fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.is_some_and(|list| list.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|list| {
+        list.iter()
+            .any(|c| c.type_ == "Ready" && c.status == "True")
+    })
 }

@@ -27,7 +27,9 @@ pub async fn get(address: SocketAddr, path: &str, token: Option<&str>) -> Result
 
 /// A gRPC channel to a local port.
 pub async fn channel(address: SocketAddr) -> Result<Channel> {
-    Ok(Endpoint::from_shared(format!("http://{address}"))?.connect().await?)
+    Ok(Endpoint::from_shared(format!("http://{address}"))?
+        .connect()
+        .await?)
 }
 
 /// The administrator's client for node servers.
@@ -43,6 +45,9 @@ pub fn agent(channel: Channel) -> NodeAgentClient<Channel> {
 /// A request that carries a bearer token.
 pub fn with_token<T>(message: T, token: &str) -> Result<Request<T>> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", MetadataValue::try_from(format!("Bearer {token}"))?);
+    request.metadata_mut().insert(
+        "authorization",
+        MetadataValue::try_from(format!("Bearer {token}"))?,
+    );
     Ok(request)
 }

@@ -2,7 +2,16 @@
 
 use telecom_tests::cluster;
 
-const RELEASE: [&str; 5] = ["upgrade", "--install", "telecom-operator-crds", "-n", "telecom-system"];
+// As `make up` installs it: the tests of the definition apply it too, under another manager.
+const RELEASE: [&str; 7] = [
+    "upgrade",
+    "--install",
+    "telecom-operator-crds",
+    "-n",
+    "telecom-system",
+    "--force-conflicts",
+    "--take-ownership",
+];
 const CRD: &str = "customresourcedefinition/telecomclusters.telecom.dev";
 const ANNOTATION: &str = "telecom.dev/schema-version";
 
@@ -12,7 +21,10 @@ fn the_crd_chart_refuses_a_schema_downgrade() {
     let chart = chart.to_string_lossy();
     let upgrade = [&RELEASE[..], &[&chart]].concat();
     cluster::run("helm", &upgrade).unwrap();
-    let path = format!("jsonpath={{.metadata.annotations.{}}}", ANNOTATION.replace('.', "\\."));
+    let path = format!(
+        "jsonpath={{.metadata.annotations.{}}}",
+        ANNOTATION.replace('.', "\\.")
+    );
     let own = cluster::run("kubectl", &["get", CRD, "-o", &path]).unwrap();
     assert!(!own.is_empty(), "the CRD says no schema version");
 
@@ -24,7 +36,10 @@ fn the_crd_chart_refuses_a_schema_downgrade() {
     let refused = cluster::run("helm", &upgrade);
     annotate(&own);
     let message = refused.unwrap_err().to_string();
-    assert!(message.contains("9999") && message.contains("downgrade"), "{message}");
+    assert!(
+        message.contains("9999") && message.contains("downgrade"),
+        "{message}"
+    );
     cluster::run("helm", &upgrade).unwrap();
 }
 

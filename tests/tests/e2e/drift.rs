@@ -6,7 +6,9 @@ use anyhow::Result;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount,
+};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, ListParams};
@@ -23,11 +25,17 @@ where
     K::DynamicType: Default,
 {
     let api = s.api::<K>();
-    let before = serde_json::to_value(api.get(name).await?)?.pointer(pointer).cloned();
-    let edited = serde_json::to_value(s.merge::<K>(name, patch).await?)?.pointer(pointer).cloned();
+    let before = serde_json::to_value(api.get(name).await?)?
+        .pointer(pointer)
+        .cloned();
+    let edited = serde_json::to_value(s.merge::<K>(name, patch).await?)?
+        .pointer(pointer)
+        .cloned();
     assert_ne!(before, edited, "{name}: the edit of {pointer} did nothing");
     s.wait(&format!("{name}{pointer} to be put back"), || async {
-        let now = serde_json::to_value(api.get(name).await?)?.pointer(pointer).cloned();
+        let now = serde_json::to_value(api.get(name).await?)?
+            .pointer(pointer)
+            .cloned();
         Ok((now == before).then_some(()))
     })
     .await
@@ -43,7 +51,11 @@ where
     let uid = api.get(name).await?.uid();
     api.delete(name, &DeleteParams::background()).await?;
     s.wait(&format!("{name} to come back"), || async {
-        Ok(api.get_opt(name).await?.filter(|object| object.uid() != uid).map(drop))
+        Ok(api
+            .get_opt(name)
+            .await?
+            .filter(|object| object.uid() != uid)
+            .map(drop))
     })
     .await
 }
@@ -94,7 +106,11 @@ async fn edits_and_deletions_of_every_owned_kind_are_put_back() {
 #[tokio::test]
 async fn what_a_manifest_no_longer_asks_for_is_removed() {
     scenario("switched-off", async |s| {
-        s.apply_cluster("demo", json!({"replicas": 2, "networkPolicy": {"enabled": true}})).await?;
+        s.apply_cluster(
+            "demo",
+            json!({"replicas": 2, "networkPolicy": {"enabled": true}}),
+        )
+        .await?;
         s.ready("demo").await?;
         s.api::<PodDisruptionBudget>().get("demo-server").await?;
         s.api::<NetworkPolicy>().get("demo-server").await?;

@@ -17,8 +17,14 @@ use telecom_tests::{cluster, telecom};
 /// Asks the Prometheus in namespace `monitoring` and returns `data` of its answer.
 async fn prometheus(s: &Scenario, path: &str) -> Result<Value> {
     let pods = Api::<Pod>::namespaced(s.client.clone(), "monitoring");
-    let found = pods.list(&ListParams::default().labels("app.kubernetes.io/name=prometheus")).await?;
-    let pod = found.items.first().and_then(|pod| pod.metadata.name.clone()).context("no Prometheus Pod")?;
+    let found = pods
+        .list(&ListParams::default().labels("app.kubernetes.io/name=prometheus"))
+        .await?;
+    let pod = found
+        .items
+        .first()
+        .and_then(|pod| pod.metadata.name.clone())
+        .context("no Prometheus Pod")?;
     let forward = Forward::to_pod(pods, pod, 9090).await?;
     let (status, body) = telecom::get(forward.address, path, None).await?;
     anyhow::ensure!(status == 200, "{path}: {status} {body}");
@@ -30,7 +36,10 @@ async fn up(s: &Scenario) -> Result<Vec<String>> {
     let query = format!("up%7Bnamespace%3D%22{}%22%7D%20%3D%3D%201", s.namespace);
     let data = prometheus(s, &format!("/api/v1/query?query={query}")).await?;
     let results = data["result"].as_array().cloned().unwrap_or_default();
-    Ok(results.iter().filter_map(|r| r["metric"]["instance"].as_str().map(String::from)).collect())
+    Ok(results
+        .iter()
+        .filter_map(|r| r["metric"]["instance"].as_str().map(String::from))
+        .collect())
 }
 
 async fn targets(s: &Scenario, wanted: usize) -> Result<()> {
@@ -40,14 +49,24 @@ async fn targets(s: &Scenario, wanted: usize) -> Result<()> {
         found.sort();
         found.dedup();
         // Each Pod once: as many series as instances.
-        anyhow::ensure!(count == wanted && found.len() == wanted, "up: {found:?} in {count} series");
+        anyhow::ensure!(
+            count == wanted && found.len() == wanted,
+            "up: {found:?} in {count} series"
+        );
         Ok(Some(()))
     })
     .await
 }
 
 async fn monitor(s: &Scenario) -> Result<Option<()>> {
-    let found = s.dynamic("monitoring.coreos.com", "v1", "ServiceMonitor", "demo-server").await;
+    let found = s
+        .dynamic(
+            "monitoring.coreos.com",
+            "v1",
+            "ServiceMonitor",
+            "demo-server",
+        )
+        .await;
     match found {
         Ok(found) => Ok(found.map(drop)),
         Err(error) if error.to_string().contains("404") => Ok(None),
@@ -58,7 +77,11 @@ async fn monitor(s: &Scenario) -> Result<Option<()>> {
 fn stack(argument: &[&str]) -> Result<()> {
     let script = cluster::checkout().join("tests/cluster/prometheus.sh");
     let output = Command::new(script).args(argument).output()?;
-    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    anyhow::ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }
 
@@ -83,7 +106,7 @@ async fn prometheus_scrapes_each_pod_once_with_and_without_a_token_and_the_kind_
 
         // The kind goes away: said, and nothing else is harmed.
         stack(&["remove"])?;
-        let patience = Duration::from_secs(180);
+        let patience = Duration::from_mins(3);
         s.wait_for("the absence to be said", patience, || async {
             let cluster = s.api::<TelecomCluster>().get("demo").await?;
             let found = telecom_tests::scenario::find_condition(&cluster, "MonitoringReady");

@@ -15,21 +15,41 @@ async fn with_roles_only_a_namespaced_operator_runs_a_cluster() {
         let postgres = "postgresImage=docker.io/telecom-operator/postgres:15";
         let release = format!("own-{}", s.namespace);
         let install = [
-            "-n", &s.namespace, "upgrade", "--install", &release, &chart, "--wait", "--timeout", "3m",
-            "--set", &namespaces, "--set-string", &selector, "--set", postgres,
+            "-n",
+            &s.namespace,
+            "upgrade",
+            "--install",
+            &release,
+            &chart,
+            "--wait",
+            "--timeout",
+            "3m",
+            "--set",
+            &namespaces,
+            "--set-string",
+            &selector,
+            "--set",
+            postgres,
         ];
         cluster::run("helm", &install)?;
-        let wide = cluster::run("kubectl", &["get", "clusterroles,clusterrolebindings", "-o", "name"])?;
+        let wide = cluster::run(
+            "kubectl",
+            &["get", "clusterroles,clusterrolebindings", "-o", "name"],
+        )?;
         assert!(!wide.contains(&release), "{wide}");
 
-        s.apply_labelled("demo", json!({SHARD: s.namespace}), json!({})).await?;
+        s.apply_labelled("demo", json!({SHARD: s.namespace}), json!({}))
+            .await?;
         s.ready("demo").await?;
 
         // Upgrade and uninstall leave the operand alone.
         let upgrade = [&install[..], &["--set", "logging.level=debug"]].concat();
         cluster::run("helm", &upgrade)?;
         s.ready("demo").await?;
-        cluster::run("helm", &["-n", &s.namespace, "uninstall", &release, "--wait"])?;
+        cluster::run(
+            "helm",
+            &["-n", &s.namespace, "uninstall", &release, "--wait"],
+        )?;
         assert_eq!(s.pods("demo", "server").await?.len(), 1);
         Ok(())
     })

@@ -36,26 +36,49 @@ async fn kubectl_scale_and_the_autoscaler_do_not_fight_the_operator() {
         s.ready("demo").await?;
 
         // kubectl scale writes spec.replicas of the manifest by its scale subresource.
-        cluster::run("kubectl", &["-n", &s.namespace, "scale", "telecomcluster/demo", "--replicas=2"])?;
+        cluster::run(
+            "kubectl",
+            &[
+                "-n",
+                &s.namespace,
+                "scale",
+                "telecomcluster/demo",
+                "--replicas=2",
+            ],
+        )?;
         replicas(&s, 2).await?;
 
         // Off → on: the two replicas are handed over; the autoscaler's minimum then makes it three.
-        let autoscaling = json!({"minReplicas": 3, "maxReplicas": 4, "targetCPUUtilizationPercentage": 80});
-        s.merge::<telecom_crds::TelecomCluster>("demo", json!({"spec": {"autoscaling": autoscaling}})).await?;
+        let autoscaling =
+            json!({"minReplicas": 3, "maxReplicas": 4, "targetCPUUtilizationPercentage": 80});
+        s.merge::<telecom_crds::TelecomCluster>(
+            "demo",
+            json!({"spec": {"autoscaling": autoscaling}}),
+        )
+        .await?;
         replicas(&s, 3).await?;
         stays(&s, 3).await?;
 
         // On → off: the autoscaler goes first, then the manifest's count holds.
-        s.merge::<telecom_crds::TelecomCluster>("demo", json!({"spec": {"autoscaling": null}})).await?;
+        s.merge::<telecom_crds::TelecomCluster>("demo", json!({"spec": {"autoscaling": null}}))
+            .await?;
         s.gone::<HorizontalPodAutoscaler>("demo-server").await?;
         replicas(&s, 2).await?;
         stays(&s, 2).await?;
 
         // And on again.
-        let autoscaling = json!({"minReplicas": 1, "maxReplicas": 4, "targetCPUUtilizationPercentage": 80});
-        s.merge::<telecom_crds::TelecomCluster>("demo", json!({"spec": {"autoscaling": autoscaling}})).await?;
+        let autoscaling =
+            json!({"minReplicas": 1, "maxReplicas": 4, "targetCPUUtilizationPercentage": 80});
+        s.merge::<telecom_crds::TelecomCluster>(
+            "demo",
+            json!({"spec": {"autoscaling": autoscaling}}),
+        )
+        .await?;
         s.wait("the autoscaler", || async {
-            Ok(s.api::<HorizontalPodAutoscaler>().get_opt("demo-server").await?.map(drop))
+            Ok(s.api::<HorizontalPodAutoscaler>()
+                .get_opt("demo-server")
+                .await?
+                .map(drop))
         })
         .await?;
         stays(&s, 2).await?;
@@ -69,10 +92,13 @@ async fn zero_replicas_is_a_state_and_not_a_failure() {
     scenario("zero", async |s| {
         s.apply_cluster("demo", json!({"replicas": 0})).await?;
         s.condition("demo", "MigrationsApplied", "True", "").await?;
-        let message = s.condition("demo", "ServerAvailable", "False", "ScaledToZero").await?;
+        let message = s
+            .condition("demo", "ServerAvailable", "False", "ScaledToZero")
+            .await?;
         assert!(!message.is_empty());
         assert!(s.pods("demo", "server").await?.is_empty());
-        s.merge::<telecom_crds::TelecomCluster>("demo", json!({"spec": {"replicas": 1}})).await?;
+        s.merge::<telecom_crds::TelecomCluster>("demo", json!({"spec": {"replicas": 1}}))
+            .await?;
         s.ready("demo").await
     })
     .await;

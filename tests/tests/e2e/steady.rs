@@ -17,8 +17,12 @@ fn requests(namespace: &str, offset: u64) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for line in BufReader::new(file).lines() {
         // The last line may be half written; it is read whole the next time.
-        let Ok(event) = serde_json::from_str::<Value>(&line?) else { continue };
-        let about = event.pointer("/objectRef/namespace").and_then(Value::as_str);
+        let Ok(event) = serde_json::from_str::<Value>(&line?) else {
+            continue;
+        };
+        let about = event
+            .pointer("/objectRef/namespace")
+            .and_then(Value::as_str);
         let by = event.pointer("/user/username").and_then(Value::as_str);
         if about == Some(namespace) && by == Some(OPERATOR) {
             found.push(format!("{} {}", event["verb"], event["requestURI"]));
@@ -36,10 +40,13 @@ async fn a_cluster_at_rest_costs_the_apiserver_nothing() {
         s.condition("demo", "Progressing", "False", "").await?;
         tokio::time::sleep(Duration::from_secs(10)).await;
         let creating = requests(&s.namespace, start)?;
-        assert!(!creating.is_empty(), "the audit log shows nothing of the operator: is it the installed one?");
+        assert!(
+            !creating.is_empty(),
+            "the audit log shows nothing of the operator: is it the installed one?"
+        );
 
         let rest = std::fs::metadata(cluster::audit_log())?.len();
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         let resting = requests(&s.namespace, rest)?;
         assert!(resting.is_empty(), "requests in steady state: {resting:#?}");
         Ok(())

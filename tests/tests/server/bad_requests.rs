@@ -8,11 +8,14 @@ use tonic::Code;
 
 use super::process::{Server, config, fields, reason};
 
+/// A name, what to spoil, and the field that is at fault then.
+type Case = (&'static str, fn(&mut NodeServerConfig), &'static str);
+
 #[tokio::test]
 async fn bad_fields_are_named_with_their_paths() {
     let server = Server::start().await;
     let mut admin = server.admin().await;
-    let cases: [(&str, fn(&mut NodeServerConfig), &str); 14] = [
+    let cases: [Case; 14] = [
         ("no name", |c| c.name.clear(), "config.name"),
         (
             "spaces around a name",
@@ -100,7 +103,7 @@ async fn bad_fields_are_named_with_their_paths() {
 }
 
 #[tokio::test]
-async fn requests_on_a_node_are_checked_before_it_is_looked_for() {
+async fn each_field_of_a_request_on_a_node_is_checked() {
     let server = Server::start().await;
     let mut admin = server.admin().await;
     let (node, _) = server.node("a").await;
@@ -130,53 +133,6 @@ async fn requests_on_a_node_are_checked_before_it_is_looked_for() {
         fields(&admin.update_node_server(no_config).await.unwrap_err()),
         ["config"]
     );
-
-    for (id, code) in [
-        (0, Code::InvalidArgument),
-        (-5, Code::InvalidArgument),
-        (i32::MAX, Code::NotFound),
-    ] {
-        let codes = [
-            admin
-                .show_node_server(ShowNodeServerRequest { id })
-                .await
-                .unwrap_err()
-                .code(),
-            admin
-                .delete_node_server(DeleteNodeServerRequest {
-                    id,
-                    ..Default::default()
-                })
-                .await
-                .unwrap_err()
-                .code(),
-            admin
-                .update_node_server(UpdateNodeServerRequest {
-                    id,
-                    ..update("r1", "name")
-                })
-                .await
-                .unwrap_err()
-                .code(),
-            admin
-                .set_maintenance(SetMaintenanceRequest {
-                    id,
-                    ..Default::default()
-                })
-                .await
-                .unwrap_err()
-                .code(),
-            admin
-                .rotate_token(RotateTokenRequest {
-                    id,
-                    ..Default::default()
-                })
-                .await
-                .unwrap_err()
-                .code(),
-        ];
-        assert_eq!(codes, [code; 5], "{id}");
-    }
 
     let reason_without = SetMaintenanceRequest {
         id: node.id,
@@ -208,6 +164,63 @@ async fn requests_on_a_node_are_checked_before_it_is_looked_for() {
             fields(&admin.rotate_token(request).await.unwrap_err()),
             ["grace_period"]
         );
+    }
+}
+
+#[tokio::test]
+async fn a_number_is_checked_before_it_is_looked_for() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let update = UpdateNodeServerRequest {
+        etag: "r1".to_owned(),
+        config: Some(config("a")),
+        ..Default::default()
+    };
+    for (id, code) in [
+        (0, Code::InvalidArgument),
+        (-5, Code::InvalidArgument),
+        (i32::MAX, Code::NotFound),
+    ] {
+        let codes = [
+            admin
+                .show_node_server(ShowNodeServerRequest { id })
+                .await
+                .unwrap_err()
+                .code(),
+            admin
+                .delete_node_server(DeleteNodeServerRequest {
+                    id,
+                    ..Default::default()
+                })
+                .await
+                .unwrap_err()
+                .code(),
+            admin
+                .update_node_server(UpdateNodeServerRequest {
+                    id,
+                    ..update.clone()
+                })
+                .await
+                .unwrap_err()
+                .code(),
+            admin
+                .set_maintenance(SetMaintenanceRequest {
+                    id,
+                    ..Default::default()
+                })
+                .await
+                .unwrap_err()
+                .code(),
+            admin
+                .rotate_token(RotateTokenRequest {
+                    id,
+                    ..Default::default()
+                })
+                .await
+                .unwrap_err()
+                .code(),
+        ];
+        assert_eq!(codes, [code; 5], "{id}");
     }
 }
 

@@ -35,74 +35,51 @@ async fn raw(server: &Server, path: &str, headers: &[(&str, &str)], body: Vec<u8
         .unwrap()
 }
 
-#[tokio::test]
-async fn bytes_that_are_no_message_are_the_callers_error() {
-    let server = Server::start_with(&[("TELECOM__GRPC__MAX_MESSAGE_BYTES", "4096")]).await;
-    let framed = |flag: u8, length: u32, message: &[u8]| {
-        let mut body = vec![flag];
-        body.extend(length.to_be_bytes());
-        body.extend(message);
-        body
-    };
-    let huge = framed(0, 5000, &vec![0; 5000]);
-    let bomb = framed(0, u32::MAX, b"x");
-    type Case<'a> = (
-        &'a str,
-        &'a str,
-        &'a [(&'a str, &'a str)],
-        Vec<u8>,
-        Code,
-        &'a str,
-    );
-    let cases: Vec<Case> = vec![
-        (
-            "not protobuf",
-            LIST,
-            &[],
-            framed(0, 3, &[0xff, 0xff, 0xff]),
-            Code::InvalidArgument,
-            "MESSAGE_MALFORMED",
-        ),
+/// Name, path, headers, body, and the code and reason that are expected.
+type Call = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    Vec<u8>,
+    Code,
+    &'static str,
+);
+
+fn framed(flag: u8, length: u32, message: &[u8]) -> Vec<u8> {
+    let mut body = vec![flag];
+    body.extend(length.to_be_bytes());
+    body.extend(message);
+    body
+}
+
+fn malformed_messages() -> [Call; 6] {
+    let (bad, large) = (Code::InvalidArgument, Code::ResourceExhausted);
+    let (malformed, too_large) = ("MESSAGE_MALFORMED", "MESSAGE_TOO_LARGE");
+    let not_protobuf = framed(0, 3, &[0xff, 0xff, 0xff]);
+    let huge = framed(0, 5000, &[0; 5000]);
+    let promised = framed(0, u32::MAX, b"x");
+    [
+        ("not protobuf", LIST, &[], not_protobuf, bad, malformed),
         (
             "cut short",
             LIST,
             &[],
             framed(0, 100, b"abc"),
-            Code::InvalidArgument,
-            "MESSAGE_MALFORMED",
+            bad,
+            malformed,
         ),
-        (
-            "nothing",
-            LIST,
-            &[],
-            vec![],
-            Code::InvalidArgument,
-            "MESSAGE_MALFORMED",
-        ),
-        (
-            "a bad flag",
-            LIST,
-            &[],
-            framed(9, 0, &[]),
-            Code::InvalidArgument,
-            "MESSAGE_MALFORMED",
-        ),
-        (
-            "too large",
-            LIST,
-            &[],
-            huge,
-            Code::ResourceExhausted,
-            "MESSAGE_TOO_LARGE",
-        ),
-        (
-            "said to be 4 GiB",
-            LIST,
-            &[],
-            bomb,
-            Code::ResourceExhausted,
-            "MESSAGE_TOO_LARGE",
-        ),
+        ("nothing", LIST, &[], vec![], bad, malformed),
+        ("a bad flag", LIST, &[], framed(9, 0, &[]), bad, malformed),
+        ("too large", LIST, &[], huge, large, too_large),
+        ("said to be 4 GiB", LIST, &[], promised, large, too_large),
+    ]
+}
+
+fn impossible_calls() -> [Call; 5] {
+    let empty = || framed(0, 0, &[]);
+    let unknown = "/telecom.v1.NodeServerManage/Nothing";
+    let (code, reason) = (Code::Unimplemented, "METHOD_UNKNOWN");
+    [
         (
             "unknown compression",
             LIST,
@@ -115,7 +92,7 @@ async fn bytes_that_are_no_message_are_the_callers_error() {
             "a bad timeout",
             LIST,
             &[("grpc-timeout", "soon")],
-            framed(0, 0, &[]),
+            empty(),
             Code::InvalidArgument,
             "FIELD_INVALID",
         ),
@@ -123,27 +100,19 @@ async fn bytes_that_are_no_message_are_the_callers_error() {
             "no time at all",
             LIST,
             &[("grpc-timeout", "0n")],
-            framed(0, 0, &[]),
+            empty(),
             Code::DeadlineExceeded,
             "DEADLINE_EXCEEDED",
         ),
-        (
-            "no such method",
-            "/telecom.v1.NodeServerManage/Nothing",
-            &[],
-            framed(0, 0, &[]),
-            Code::Unimplemented,
-            "METHOD_UNKNOWN",
-        ),
-        (
-            "no such service",
-            "/x",
-            &[],
-            framed(0, 0, &[]),
-            Code::Unimplemented,
-            "METHOD_UNKNOWN",
-        ),
-    ];
+        ("no such method", unknown, &[], empty(), code, reason),
+        ("no such service", "/x", &[], empty(), code, reason),
+    ]
+}
+
+#[tokio::test]
+async fn calls_that_cannot_be_are_the_callers_error() {
+    let server = Server::start_with(&[("TELECOM__GRPC__MAX_MESSAGE_BYTES", "4096")]).await;
+    let cases = malformed_messages().into_iter().chain(impossible_calls());
     for (name, path, headers, body, code, reason) in cases {
         let status = raw(&server, path, headers, body).await;
         assert_eq!(status.code(), code, "{name}: {status:?}");
@@ -184,7 +153,9 @@ async fn a_gzip_message_may_not_be_larger_than_a_plain_one() {
 }
 
 /// A lock on the table of nodes, from outside, for as long as it lives.
-struct Locked(tokio::process::Child);
+struct Locked {
+    _psql: tokio::process::Child,
+}
 
 impl Locked {
     async fn hold(database: &str) -> Self {
@@ -199,7 +170,9 @@ impl Locked {
         ]);
         psql.stdin(std::process::Stdio::null())
             .stdout(std::process::Stdio::null());
-        let held = Self(psql.kill_on_drop(true).spawn().unwrap());
+        let held = Self {
+            _psql: psql.kill_on_drop(true).spawn().unwrap(),
+        };
         let waiting = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'node_server'::regclass";
         eventually("locked", || async {
             postgres::shared().sql(database, waiting).unwrap() == "1"

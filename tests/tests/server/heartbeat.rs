@@ -147,12 +147,15 @@ async fn an_agent_of_tomorrow_is_seen_and_told() {
     assert_eq!(listed.status(), NodeStatus::Online);
 }
 
+/// A name, what to spoil, and the field that is at fault then.
+type Case = (&'static str, fn(&mut HeartbeatRequest), &'static str);
+
 #[tokio::test]
 async fn bad_fields_are_named_and_nothing_is_kept() {
     let server = Server::start().await;
     let (node, token) = server.node("strict").await;
     let mut agent = server.agent(&token).await;
-    let cases: [(&str, fn(&mut HeartbeatRequest), &str); 15] = [
+    let cases: [Case; 15] = [
         (
             "no agent version",
             |h| h.agent_version.clear(),
@@ -209,7 +212,7 @@ async fn bad_fields_are_named_and_nothing_is_kept() {
                 h.clock = Some(prost_types::Timestamp {
                     seconds: i64::MAX,
                     nanos: 0,
-                })
+                });
             },
             "clock",
         ),

@@ -24,54 +24,11 @@ async fn a_node_server_lives_from_create_to_delete() {
     assert_eq!(node.compatibility(), Compatibility::Unspecified);
     assert!(created.token.starts_with(&format!("tnode_{}_", node.id)));
 
-    let changed = NodeServerConfig {
-        location: "Berlin".to_owned(),
-        ..NodeServerConfig::default()
-    };
-    let updated = admin
-        .update_node_server(UpdateNodeServerRequest {
-            id: node.id,
-            etag: node.etag.clone(),
-            config: Some(changed),
-            update_mask: Some(prost_types::FieldMask {
-                paths: vec!["location".to_owned()],
-            }),
-        })
-        .await
-        .unwrap()
-        .into_inner()
-        .node_server
-        .unwrap();
-    assert_ne!(updated.etag, node.etag);
-    let expected = NodeServerConfig {
-        location: "Berlin".to_owned(),
-        ..config("fra-1")
-    };
-    assert_eq!(updated.config, Some(expected));
-
-    let whole = NodeServerConfig {
-        max_sessions: 7,
-        ..config("fra-2")
-    };
-    let replaced = admin
-        .update_node_server(UpdateNodeServerRequest {
-            id: node.id,
-            etag: updated.etag.clone(),
-            config: Some(whole.clone()),
-            update_mask: None,
-        })
-        .await
-        .unwrap()
-        .into_inner()
-        .node_server
-        .unwrap();
-    assert_eq!(replaced.config, Some(whole));
-
     let maintenance = SetMaintenanceRequest {
         id: node.id,
         enabled: true,
         reason: "new disks".to_owned(),
-        etag: replaced.etag.clone(),
+        etag: node.etag.clone(),
     };
     let kept = admin
         .set_maintenance(maintenance)
@@ -136,6 +93,56 @@ async fn a_node_server_lives_from_create_to_delete() {
         (refused.code(), reason(&refused).as_str()),
         (Code::Unauthenticated, "TOKEN_INVALID")
     );
+}
+
+#[tokio::test]
+async fn an_update_changes_what_it_names_or_everything() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let (node, _) = server.node("fra-1").await;
+
+    let changed = NodeServerConfig {
+        location: "Berlin".to_owned(),
+        ..NodeServerConfig::default()
+    };
+    let updated = admin
+        .update_node_server(UpdateNodeServerRequest {
+            id: node.id,
+            etag: node.etag.clone(),
+            config: Some(changed),
+            update_mask: Some(prost_types::FieldMask {
+                paths: vec!["location".to_owned()],
+            }),
+        })
+        .await
+        .unwrap()
+        .into_inner()
+        .node_server
+        .unwrap();
+    assert_ne!(updated.etag, node.etag);
+    let expected = NodeServerConfig {
+        location: "Berlin".to_owned(),
+        ..config("fra-1")
+    };
+    assert_eq!(updated.config, Some(expected));
+
+    let whole = NodeServerConfig {
+        max_sessions: 7,
+        ..config("fra-2")
+    };
+    let replaced = admin
+        .update_node_server(UpdateNodeServerRequest {
+            id: node.id,
+            etag: updated.etag.clone(),
+            config: Some(whole.clone()),
+            update_mask: None,
+        })
+        .await
+        .unwrap()
+        .into_inner()
+        .node_server
+        .unwrap();
+    assert_eq!(replaced.config, Some(whole));
 }
 
 #[tokio::test]
