@@ -130,17 +130,7 @@ pub async fn reconcile(cluster: &TelecomCluster, context: &Context) -> Result<Du
         secrets,
         live: dereference::live(&key.name, &world, monitors, context.upgrades.holds(&key)),
     };
-    let mut validated = validate::validate(cluster, &facts, &context.defaults);
-    let waits = |validated: &Result<Validated, Vec<Problem>>| {
-        validated
-            .as_ref()
-            .is_ok_and(|cluster| cluster.image.upgrade.is_some())
-    };
-    if waits(&validated) && !cluster.spec.paused && context.upgrades.acquire(&key) {
-        facts.live.may_upgrade = true;
-        validated = validate::validate(cluster, &facts, &context.defaults);
-    }
-    let upgrade_waits = waits(&validated);
+    let (validated, upgrade_waits) = validate_in_turn(context, &key, cluster, &mut facts);
 
     let (wanted, mut progress) = match &validated {
         Ok(cluster) => {
@@ -181,4 +171,26 @@ pub async fn reconcile(cluster: &TelecomCluster, context: &Context) -> Result<Du
     }
     let again = [progress.again, asked.again, upgrade_waits.then_some(TURN)];
     Ok(again.into_iter().flatten().min().unwrap_or(RESYNC))
+}
+
+/// Validates, and lets the cluster move to the operator's own image if it is its turn. Also tells
+/// whether it has to wait for that.
+fn validate_in_turn(
+    context: &Context,
+    key: &ClusterKey,
+    cluster: &TelecomCluster,
+    facts: &mut Facts,
+) -> (Result<Validated, Vec<Problem>>, bool) {
+    let waits = |validated: &Result<Validated, Vec<Problem>>| {
+        validated
+            .as_ref()
+            .is_ok_and(|cluster| cluster.image.upgrade.is_some())
+    };
+    let mut validated = validate::validate(cluster, facts, &context.defaults);
+    if waits(&validated) && !cluster.spec.paused && context.upgrades.acquire(key) {
+        facts.live.may_upgrade = true;
+        validated = validate::validate(cluster, facts, &context.defaults);
+    }
+    let still = waits(&validated);
+    (validated, still)
 }

@@ -68,6 +68,9 @@ pub enum StartError {
     /// A task of the process panicked.
     #[error("a task ended unexpectedly: {0}")]
     Task(#[from] tokio::task::JoinError),
+    /// A watch ended by itself.
+    #[error("a watch ended unexpectedly")]
+    Watch,
 }
 
 /// The client that the operator talks to the apiserver with.
@@ -106,7 +109,10 @@ pub async fn run(
     let election_over = CancellationToken::new();
     let elected = tokio::spawn(elect(elector, synced, election_over.clone()));
 
-    let worked = work(&options, client, metrics, leadership, filled, stop).await;
+    let worked = match parts(&options, client, metrics, leadership).await {
+        Ok(parts) => work(&options, parts, filled, stop).await,
+        Err(error) => Err(error),
+    };
     // The Lease is given back only when nothing writes any more.
     election_over.cancel();
     elected.await?;
@@ -155,14 +161,22 @@ fn desks(options: &Options) -> (Vec<Desk>, Triggers) {
     (desks, triggers)
 }
 
-async fn work(
+/// The parts of a running operator, before anything runs.
+struct Parts {
+    eyes: Eyes,
+    shared: Arc<Shared>,
+    desks: Vec<Desk>,
+    finder: monitors::Finder,
+    /// How many watches have to be filled before anything is reconciled.
+    expected: usize,
+}
+
+async fn parts(
     options: &Options,
     client: Client,
     metrics: Arc<Metrics>,
     leadership: Leadership,
-    filled: watch::Sender<bool>,
-    stop: CancellationToken,
-) -> Result<(), StartError> {
+) -> Result<Parts, StartError> {
     let (desks, triggers) = desks(options);
     let eyes = Eyes {
         client: client.clone(),
@@ -180,38 +194,57 @@ async fn work(
         operator_namespace: options.own_namespace.clone(),
         assigned_uids: discovery::assigns_uids(&client).await?,
     };
+    let identity = &options.lease.identity;
     let shared = Arc::new(Shared {
-        context: context(
-            &eyes,
-            &leadership,
-            defaults,
-            &options.lease.identity,
-            monitors,
-        ),
+        context: context(&eyes, &leadership, defaults, identity, monitors),
         places: Semaphore::new(usize::from(options.concurrency.max(1))),
         backoff: Backoff::default(),
-        leadership: leadership.clone(),
+        leadership,
     });
+    let scopes: Vec<Scope> = desks.iter().map(|desk| desk.scope.clone()).collect();
+    Ok(Parts {
+        // Besides the owned kinds: Secrets and the manifests.
+        expected: scopes.len() * (Kind::WATCHED.len() + 2),
+        finder: monitors::Finder::new(eyes.clone(), scopes, found),
+        eyes,
+        shared,
+        desks,
+    })
+}
 
+async fn work(
+    options: &Options,
+    parts: Parts,
+    filled: watch::Sender<bool>,
+    stop: CancellationToken,
+) -> Result<(), StartError> {
+    let Parts {
+        eyes,
+        shared,
+        desks,
+        finder,
+        expected,
+    } = parts;
     let watching = CancellationToken::new();
     let mut watches = JoinSet::new();
-    let mut controllers = JoinSet::new();
-    let scopes: Vec<Scope> = desks.iter().map(|desk| desk.scope.clone()).collect();
-    let expected = scopes.len() * (Kind::WATCHED.len() + 2);
-    let finder = monitors::Finder::new(eyes.clone(), scopes, found);
     let mut queues = Vec::new();
     for desk in desks {
-        let manifests = desk.writer.as_reader();
+        let Desk {
+            scope,
+            queue,
+            writer,
+        } = desk;
+        queues.push((queue, writer.as_reader()));
+        let selector = options.selector.clone();
         watch_scope(
             &mut watches,
             &eyes,
             &shared,
-            options.selector.clone(),
-            desk.scope,
-            desk.writer,
+            selector,
+            scope,
+            writer,
             &watching,
         );
-        queues.push((desk.queue, manifests));
     }
     let ready = async {
         eyes.stores.wait_synced(expected).await;
@@ -227,20 +260,25 @@ async fn work(
     filled.send_replace(true);
     tracing::info!("every watch has been filled");
     watches.spawn(finder.run(options.discovery_interval, watching.clone()));
+    let mut controllers = JoinSet::new();
     for (queue, manifests) in queues {
+        let shared = Arc::clone(&shared);
         controllers.spawn(controller::run(
-            Arc::clone(&shared),
+            shared,
             options.concurrency,
             manifests,
             queue,
         ));
     }
-    lead(&leadership, &eyes.triggers, &stop).await;
+    let lost = tokio::select! {
+        () = lead(&shared.leadership, &eyes.triggers) => None,
+        // A watch never ends by itself: without it we would act on what is long past.
+        ended = watches.join_next() => ended,
+        () = stop.cancelled() => None,
+    };
 
     watching.cancel();
-    while let Some(ended) = watches.join_next().await {
-        ended?;
-    }
+    watches.join_all().await;
     // Without senders the queues end, and with them the controllers once their last reconcile has ended.
     drop(eyes);
     if tokio::time::timeout(DRAIN, controllers.join_all())
@@ -252,21 +290,18 @@ async fn work(
             DRAIN.as_secs()
         );
     }
-    Ok(())
+    match lost {
+        Some(ended) => Err(ended.map_or_else(StartError::Task, |()| StartError::Watch)),
+        None => Ok(()),
+    }
 }
 
 /// Looks at everything each time this process becomes leader.
-async fn lead(leadership: &Leadership, triggers: &Triggers, stop: &CancellationToken) {
-    let terms = async {
-        loop {
-            leadership.acquired().await;
-            triggers.fire_all();
-            leadership.lost().await;
-        }
-    };
-    tokio::select! {
-        () = terms => {}
-        () = stop.cancelled() => {}
+async fn lead(leadership: &Leadership, triggers: &Triggers) {
+    loop {
+        leadership.acquired().await;
+        triggers.fire_all();
+        leadership.lost().await;
     }
 }
 

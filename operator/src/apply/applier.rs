@@ -38,6 +38,12 @@ pub enum Put {
     },
 }
 
+/// What became of a creation.
+enum Created {
+    Stored(Box<DynamicObject>),
+    Not(Put),
+}
+
 /// Puts objects and removes them.
 pub struct Applier {
     client: Client,
@@ -79,81 +85,92 @@ impl Applier {
             return Ok(Put::Later(LOOK_AGAIN));
         }
         let mut put = Put::Unchanged;
-        match (&live, &object.create, &object.merge) {
-            (None, Some(create), _) => {
-                if object.apply.is_none() {
-                    // Nothing but the memo tells that it was created a moment ago.
-                    let name = (object.kind, object.name.clone());
-                    match self
-                        .memo
-                        .plan(key, &name, (&object.hash, create), None, Instant::now())
-                    {
-                        // What is created anew comes back on purpose: nobody fights over it.
-                        Need::Send | Need::BackOff(_) => {}
-                        Need::Nothing => return Ok(Put::Unchanged),
-                        Need::Look(left) => return Ok(Put::Later(left)),
-                    }
-                }
-                let stored = self
-                    .writer
-                    .create(&key.namespace, object.kind, &object.name, create)
-                    .await;
-                if stored.as_ref().is_err_and(already_there) {
-                    // Somebody was quicker, or the watch lags: it is seen in a moment.
-                    self.secrets.doubt(key, &object.name);
-                    return Ok(Put::Later(LOOK_AGAIN));
-                }
-                let stored = stored?;
-                live = Some(stored.clone());
-                if object.apply.is_none() {
-                    self.remember(key, object, &stored);
-                }
-                self.show(key, object, stored);
-                put = Put::Sent;
+        if live.is_none() && object.create.is_some() {
+            match self.create(key, object).await? {
+                Created::Stored(stored) => live = Some(*stored),
+                Created::Not(put) => return Ok(put),
             }
-            (Some(_), _, Some(merge)) => {
-                let stored = self
-                    .writer
-                    .merge(&key.namespace, object.kind, &object.name, merge)
-                    .await?;
-                live = Some(stored.clone());
-                self.show(key, object, stored);
-                put = Put::Sent;
-            }
-            (Some(_) | None, _, _) => {}
+            put = Put::Sent;
+        } else if let (Some(_), Some(merge)) = (&live, &object.merge) {
+            let merged = self
+                .writer
+                .merge(&key.namespace, object.kind, &object.name, merge);
+            let stored = merged.await?;
+            self.show(key, object, stored.clone());
+            live = Some(stored);
+            put = Put::Sent;
         }
         let Some(apply) = &object.apply else {
             return Ok(put);
         };
         let name = (object.kind, object.name.clone());
-        match self.memo.plan(
-            key,
-            &name,
-            (&object.hash, apply),
-            live.as_ref(),
-            Instant::now(),
-        ) {
+        let desired = (object.hash.as_str(), apply);
+        match self
+            .memo
+            .plan(key, &name, desired, live.as_ref(), Instant::now())
+        {
             Need::Nothing => Ok(put),
             Need::Look(left) => Ok(Put::Later(left)),
-            Need::BackOff(left) => Ok(Put::Contended {
-                left,
-                rival: self.rival(key, &name).await,
-            }),
+            Need::BackOff(left) => {
+                let rival = self.rival(key, &name).await;
+                Ok(Put::Contended { left, rival })
+            }
             Need::Send => {
-                let sent = self.writer.apply(
-                    &key.namespace,
-                    object.kind,
-                    &object.name,
-                    apply,
-                    FIELD_MANAGER,
-                );
-                let stored = sent.await?;
-                tracing::info!(cluster = %key, kind = %object.kind, name = object.name, hash = object.hash, "applied");
-                self.remember(key, object, &stored);
-                self.show(key, object, stored);
+                self.apply(key, object, apply).await?;
                 Ok(Put::Sent)
             }
         }
+    }
+
+    async fn apply(
+        &self,
+        key: &ClusterKey,
+        object: &Object,
+        apply: &Value,
+    ) -> Result<(), WriteError> {
+        let (kind, name) = (object.kind, &object.name);
+        let stored = self
+            .writer
+            .apply(&key.namespace, kind, name, apply, FIELD_MANAGER)
+            .await?;
+        tracing::info!(cluster = %key, %kind, name, hash = object.hash, "applied");
+        self.remember(key, object, &stored);
+        self.show(key, object, stored);
+        Ok(())
+    }
+
+    /// Creates an object unless it was created a moment ago.
+    async fn create(&self, key: &ClusterKey, object: &Object) -> Result<Created, WriteError> {
+        let Some(create) = &object.create else {
+            return Ok(Created::Not(Put::Unchanged));
+        };
+        if object.apply.is_none() {
+            // Nothing but the memo tells that it was created a moment ago.
+            let name = (object.kind, object.name.clone());
+            let desired = (object.hash.as_str(), create);
+            match self.memo.plan(key, &name, desired, None, Instant::now()) {
+                // What is created anew comes back on purpose: nobody fights over it.
+                Need::Send | Need::BackOff(_) => {}
+                Need::Nothing => return Ok(Created::Not(Put::Unchanged)),
+                Need::Look(left) => return Ok(Created::Not(Put::Later(left))),
+            }
+        }
+        let created = self
+            .writer
+            .create(&key.namespace, object.kind, &object.name, create);
+        let stored = created.await;
+        if stored.as_ref().is_err_and(already_there) {
+            // Somebody was quicker, or the watch lags: it is seen in a moment.
+            self.secrets.doubt(key, &object.name);
+            return Ok(Created::Not(Put::Later(LOOK_AGAIN)));
+        }
+        let stored = stored?;
+        tracing::info!(cluster = %key, kind = %object.kind, name = object.name, "created");
+        if object.apply.is_none() {
+            self.remember(key, object, &stored);
+        }
+        self.show(key, object, stored.clone());
+        Ok(Created::Stored(Box::new(stored)))
     }
 
     /// Deletes one object if it is there and belongs to this cluster.

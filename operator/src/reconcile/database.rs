@@ -112,36 +112,8 @@ fn cannot_grow(look: &Look<'_>) -> Option<String> {
 }
 
 fn external(look: &Look<'_>) -> Finding {
-    let job = look
-        .wanted
-        .as_ref()
-        .ok()
-        .and_then(|(_, plan)| plan.migration.job.as_ref());
-    let started = matches!(
-        look.progress.migration,
-        Some(Step::Wait | Step::RetryAfter(_) | Step::Clear { .. })
-    );
-    let words = job
-        .filter(|_| started)
-        .and_then(|job| migration::last_words(&look.world.migration_pods, &job.name));
-    if let Some(words) = words {
-        let reason = words.reason(Reason::MigrationFailed);
-        if matches!(
-            reason,
-            Reason::DatabaseUnreachable | Reason::DatabaseAuthenticationFailed
-        ) {
-            return found(false, reason, words.message);
-        }
-    }
-    let said = look
-        .answer
-        .as_ref()
-        .and_then(|answer| answer.said.as_ref().ok());
-    if let Some(said) = said
-        .and_then(|said| said.checks.get("database"))
-        .filter(|said| *said != "ok")
-    {
-        return found(false, Reason::DatabaseUnreachable, said.clone());
+    if let Some(trouble) = trouble(look) {
+        return trouble;
     }
     let kept = look
         .wanted
@@ -173,4 +145,26 @@ fn external(look: &Look<'_>) -> Finding {
             "An external database is configured; nothing has connected to it yet.",
         )
     }
+}
+
+/// What a migration or a server that cannot use the external database says of it.
+fn trouble(look: &Look<'_>) -> Option<Finding> {
+    let step = look.progress.migration.as_ref();
+    if let Some(Step::Wait | Step::RetryAfter(_) | Step::Clear { .. }) = step {
+        let (_, plan) = look.wanted.as_ref().ok()?;
+        let job = plan.migration.job.as_ref()?;
+        if let Some(words) = migration::last_words(&look.world.migration_pods, &job.name) {
+            let reason = words.reason(Reason::MigrationFailed);
+            let database = [
+                Reason::DatabaseUnreachable,
+                Reason::DatabaseAuthenticationFailed,
+            ];
+            if database.contains(&reason) {
+                return Some(found(false, reason, words.message));
+            }
+        }
+    }
+    let said = look.answer.as_ref()?.said.as_ref().ok()?;
+    let check = said.checks.get("database").filter(|said| *said != "ok")?;
+    Some(found(false, Reason::DatabaseUnreachable, check.clone()))
 }
