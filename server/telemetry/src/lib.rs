@@ -13,8 +13,8 @@
 //! # }
 //! ```
 //!
-//! Traces and logs go through the OpenTelemetry SDK's batch processors, metrics are the Prometheus
-//! registry itself, and all three leave by one transport. Nothing here ever makes a caller wait for
+//! Traces and logs go through the OpenTelemetry SDK's batch processors and exporters, metrics are the
+//! Prometheus registry itself, and all three leave by the same connection. Nothing here ever makes a caller wait for
 //! a collector: queues are bounded and what does not fit is counted.
 
 #![deny(missing_docs)]

@@ -11,6 +11,7 @@ use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::settings::LogFormat;
+use crate::transport::EXPORTERS;
 
 /// The crates that do the sending: their own events, exported, would beget more of them.
 const SENDERS: [&str; 6] = [
@@ -31,27 +32,51 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
+    let levels = without_exporters(levels.clone());
     match format {
-        LogFormat::Json => json(writer).with_filter(levels.clone()).boxed(),
+        LogFormat::Json => json(writer).with_filter(levels).boxed(),
         LogFormat::Text => tracing_subscriber::fmt::layer()
             .with_writer(writer)
-            .with_filter(levels.clone())
+            .with_filter(levels)
             .boxed(),
     }
 }
 
+/// The exporters say the same of every batch that fails; we say it once per outage. Who names them
+/// among the levels hears them.
+fn without_exporters(levels: Targets) -> Targets {
+    let named = levels.iter().any(|(target, _)| target == EXPORTERS);
+    if named {
+        levels
+    } else {
+        levels.with_target(EXPORTERS, LevelFilter::OFF)
+    }
+}
+
+/// What the exporters say of batches that were taken in part.
+pub(crate) fn refusals() -> Targets {
+    Targets::new().with_target(EXPORTERS, LevelFilter::WARN)
+}
+
 /// The log levels, without the crates that do the sending.
 pub(crate) fn exported_logs(levels: &Targets) -> Targets {
-    without_senders(levels.clone())
+    without_senders(levels)
 }
 
 /// Spans are taken at `info` whatever the log level: who wants fewer lines still wants traces.
 pub(crate) fn exported_spans() -> Targets {
-    without_senders(Targets::new().with_default(LevelFilter::INFO))
+    without_senders(&Targets::new().with_default(LevelFilter::INFO))
 }
 
-fn without_senders(levels: Targets) -> Targets {
-    levels.with_targets(SENDERS.map(|target| (target, LevelFilter::OFF)))
+/// Not even those that the levels name: `opentelemetry-otlp=debug` is for standard output.
+fn without_senders(levels: &Targets) -> Targets {
+    let is_sender = |target: &str| SENDERS.iter().any(|sender| target.starts_with(sender));
+    let others = levels.iter().filter(|(target, _)| !is_sender(target));
+    let default = levels.default_level().unwrap_or(LevelFilter::OFF);
+    Targets::new()
+        .with_default(default)
+        .with_targets(others)
+        .with_targets(SENDERS.map(|target| (target, LevelFilter::OFF)))
 }
 
 fn json<S, W>(writer: W) -> json_subscriber::JsonLayer<S, W>
@@ -91,4 +116,28 @@ fn current(read: impl FnOnce(&SpanContext) -> String) -> Option<String> {
         let span = span.span_context();
         span.is_valid().then(|| read(span))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn the_exporters_are_heard_on_standard_output_by_who_asks_and_never_exported() {
+        let asked: Targets = "info,opentelemetry-otlp=debug,hyper::proto=trace,sqlx=warn"
+            .parse()
+            .unwrap();
+        assert!(
+            !without_exporters("debug".parse().unwrap()).would_enable(EXPORTERS, &Level::ERROR)
+        );
+        assert!(without_exporters(asked.clone()).would_enable(EXPORTERS, &Level::DEBUG));
+        let exported = exported_logs(&asked);
+        for sender in [EXPORTERS, "opentelemetry_sdk", "hyper::proto::h2", "tonic"] {
+            assert!(!exported.would_enable(sender, &Level::ERROR), "{sender}");
+        }
+        assert!(exported.would_enable("telecom_server", &Level::INFO));
+        assert!(!exported.would_enable("sqlx", &Level::INFO));
+    }
 }

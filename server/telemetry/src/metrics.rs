@@ -1,5 +1,6 @@
 //! Sends the Prometheus registry to the collector: one definition of each metric, two ways out.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
@@ -10,13 +11,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::transport::Transport;
+use crate::transport::Route;
 
 mod bridge;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bridge::{Bridge, data_points};
+use bridge::{Bridge, data_points};
 
 /// The task that sends, and how to end it.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Push {
     pub(crate) fn start(
         registry: &Registry,
         resource: &Resource,
-        transport: Transport,
+        route: Arc<Route>,
         period: Duration,
     ) -> Self {
         let registry = registry.clone();
@@ -47,7 +48,12 @@ impl Push {
                     () = stopped.cancelled() => true,
                 };
                 let request = bridge.request(&registry.gather(), SystemTime::now());
-                transport.send(request).await;
+                let road = route.road().clone();
+                let points = data_points(&request);
+                if points > 0 {
+                    let export = async move { road.send_metrics(request).await };
+                    route.carry(points, export).await;
+                }
                 if last {
                     return;
                 }

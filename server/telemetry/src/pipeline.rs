@@ -5,13 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use opentelemetry::{Context, InstrumentationScope};
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
-use opentelemetry_proto::transform::logs::tonic::group_logs_by_resource_and_scope;
-use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{
     self, BatchLogProcessor, LogBatch, LogExporter, LogProcessor, SdkLogRecord,
 };
@@ -20,7 +15,7 @@ use opentelemetry_sdk::trace::{
 };
 use prometheus::IntCounter;
 
-use crate::transport::{Signal, Transport};
+use crate::transport::{Route, TransportError};
 
 /// Spans, and log records, that may wait for the collector. A span is of the order of 1 KiB.
 const QUEUE: usize = 2048;
@@ -66,73 +61,114 @@ pub(crate) struct Gated<P> {
     inner: P,
 }
 
-/// Sends what comes through the gate.
+/// Sends what comes through the gate by an exporter of `opentelemetry-otlp`.
 #[derive(Debug)]
-struct Exporter {
+struct Exporter<E> {
     gate: Gate,
-    transport: Transport,
-    resource: ResourceAttributesWithSchema,
+    route: Arc<Route>,
+    inner: Arc<E>,
 }
 
-impl Exporter {
-    fn new(signal: Signal, transport: &Transport, resource: &Resource) -> Self {
+impl<E> Exporter<E> {
+    fn new(route: &Arc<Route>, inner: E) -> Self {
         Self {
-            gate: Gate::new(transport.dropped().of(signal).clone()),
-            transport: transport.clone(),
-            resource: resource.into(),
+            gate: Gate::new(route.dropped().clone()),
+            route: Arc::clone(route),
+            inner: Arc::new(inner),
         }
     }
 }
 
 /// The way of a span out of the process.
-pub(crate) fn spans(transport: &Transport, resource: &Resource) -> Gated<BatchSpanProcessor> {
-    let exporter = Exporter::new(Signal::Traces, transport, resource);
+pub(crate) fn spans(
+    route: &Arc<Route>,
+    resource: &Resource,
+) -> Result<Gated<BatchSpanProcessor>, TransportError> {
+    let mut exporter = route.road().span_exporter()?;
+    exporter.set_resource(resource);
+    let exporter = Exporter::new(route, exporter);
     let config = trace::BatchConfigBuilder::default()
         .with_max_queue_size(QUEUE)
         .build();
-    Gated {
+    Ok(Gated {
         gate: exporter.gate.clone(),
         inner: BatchSpanProcessor::builder(exporter)
             .with_batch_config(config)
             .build(),
-    }
+    })
 }
 
 /// The way of a log record out of the process.
-pub(crate) fn logs(transport: &Transport, resource: &Resource) -> Gated<BatchLogProcessor> {
-    let exporter = Exporter::new(Signal::Logs, transport, resource);
+pub(crate) fn logs(
+    route: &Arc<Route>,
+    resource: &Resource,
+) -> Result<Gated<BatchLogProcessor>, TransportError> {
+    let mut exporter = route.road().log_exporter()?;
+    exporter.set_resource(resource);
+    let exporter = Exporter::new(route, exporter);
     let config = logs::BatchConfigBuilder::default()
         .with_max_queue_size(QUEUE)
         .build();
-    Gated {
+    Ok(Gated {
         gate: exporter.gate.clone(),
         inner: BatchLogProcessor::builder(exporter)
             .with_batch_config(config)
             .build(),
-    }
+    })
 }
 
-impl SpanExporter for Exporter {
+impl<E: SpanExporter + 'static> SpanExporter for Exporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         self.gate.taken(batch.len());
-        let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
-        self.transport
-            .send(ExportTraceServiceRequest { resource_spans })
+        let inner = Arc::clone(&self.inner);
+        self.route
+            .carry(batch.len() as u64, async move {
+                outcome(inner.export(batch).await)
+            })
             .await;
-        // A failure has been counted and logged by the transport; the SDK would log each one.
+        // A failure has been counted and logged by the route; the SDK would log each one.
         Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
     }
 }
 
-impl LogExporter for Exporter {
+impl<E: LogExporter + 'static> LogExporter for Exporter<E> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
-        self.gate.taken(batch.iter().count());
-        let resource_logs = group_logs_by_resource_and_scope(&batch, &self.resource);
-        self.transport
-            .send(ExportLogsServiceRequest { resource_logs })
+        // Copied, since the sending task outlives the batch should this future be dropped.
+        let records: Vec<(SdkLogRecord, InstrumentationScope)> = batch
+            .iter()
+            .map(|(record, scope)| (record.clone(), scope.clone()))
+            .collect();
+        self.gate.taken(records.len());
+        let inner = Arc::clone(&self.inner);
+        self.route
+            .carry(records.len() as u64, async move {
+                let batch: Vec<_> = records
+                    .iter()
+                    .map(|(record, scope)| (record, scope))
+                    .collect();
+                outcome(inner.export(LogBatch::new(&batch)).await)
+            })
             .await;
         Ok(())
     }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+}
+
+/// What an exporter takes for a success may be one in part; [`Rejections`] counts that.
+///
+/// [`Rejections`]: crate::transport::Rejections
+fn outcome(result: OTelSdkResult) -> Result<u64, String> {
+    result.map(|()| 0).map_err(|error| match error {
+        OTelSdkError::InternalFailure(reason) => reason,
+        other => other.to_string(),
+    })
 }
 
 impl SpanProcessor for Gated<BatchSpanProcessor> {

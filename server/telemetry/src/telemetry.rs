@@ -20,11 +20,11 @@ use tracing_subscriber::{Layer, registry};
 use crate::dropped::Dropped;
 use crate::metrics::Push;
 use crate::settings::{Export, Service, Settings};
-use crate::transport::{Signal, TlsError, Transport};
+use crate::transport::{Rejections, Signal, Transport, TransportError};
 use crate::{logging, pipeline};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Telemetry cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +40,8 @@ pub enum Error {
     Subscriber(#[from] tracing_subscriber::util::TryInitError),
 }
 
-impl From<TlsError> for Error {
-    fn from(error: TlsError) -> Self {
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
         Self::Exporter(error.to_string())
     }
 }
@@ -80,14 +80,15 @@ where
     let dropped = Dropped::register(&settings.service.metric_prefix, registry)?;
     let resource = resource(settings);
     let telemetry = match &settings.export {
-        Some(export) => exporting(export, registry, &resource, dropped)?,
+        Some(export) => exporting(export, registry, &resource, &dropped)?,
         None => Telemetry {
             traces: tracer_provider(Sampler::AlwaysOff, resource).build(),
             logs: None,
             metrics: None,
         },
     };
-    let dispatch = subscriber(settings, &telemetry, writer);
+    let rejections = settings.export.is_some().then(|| Rejections::new(dropped));
+    let dispatch = subscriber(settings, &telemetry, rejections, writer);
     Ok((telemetry, dispatch))
 }
 
@@ -108,28 +109,30 @@ fn exporting(
     export: &Export,
     registry: &Registry,
     resource: &Resource,
-    dropped: Dropped,
+    dropped: &Dropped,
 ) -> Result<Telemetry, Error> {
     let transport = Transport::new(export, dropped)?;
-    let traces = if export.targets.traces.is_some() {
-        let ratio = Sampler::TraceIdRatioBased(export.sample_ratio);
-        tracer_provider(Sampler::ParentBased(Box::new(ratio)), resource.clone())
-            .with_span_processor(pipeline::spans(&transport, resource))
-            .build()
-    } else {
-        tracer_provider(Sampler::AlwaysOff, resource.clone()).build()
+    let traces = match &transport.traces {
+        Some(route) => {
+            let ratio = Sampler::TraceIdRatioBased(export.sample_ratio);
+            tracer_provider(Sampler::ParentBased(Box::new(ratio)), resource.clone())
+                .with_span_processor(pipeline::spans(route, resource)?)
+                .build()
+        }
+        None => tracer_provider(Sampler::AlwaysOff, resource.clone()).build(),
     };
-    let logs = export.targets.logs.is_some().then(|| {
-        SdkLoggerProvider::builder()
-            .with_log_processor(pipeline::logs(&transport, resource))
-            .with_resource(resource.clone())
-            .build()
-    });
-    let metrics = export
-        .targets
+    let logs = match &transport.logs {
+        Some(route) => Some(
+            SdkLoggerProvider::builder()
+                .with_log_processor(pipeline::logs(route, resource)?)
+                .with_resource(resource.clone())
+                .build(),
+        ),
+        None => None,
+    };
+    let metrics = transport
         .metrics
-        .is_some()
-        .then(|| Push::start(registry, resource, transport, export.metrics_interval));
+        .map(|route| Push::start(registry, resource, route, export.metrics_interval));
     Ok(Telemetry {
         traces,
         logs,
@@ -148,7 +151,12 @@ fn tracer_provider(
 
 /// Every span has ids, recorded or not, so that log lines of one request can be found by its id
 /// without any collector.
-fn subscriber<W>(settings: &Settings, telemetry: &Telemetry, writer: W) -> Dispatch
+fn subscriber<W>(
+    settings: &Settings,
+    telemetry: &Telemetry,
+    rejections: Option<Rejections>,
+    writer: W,
+) -> Dispatch
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
@@ -163,7 +171,13 @@ where
             .with_filter(logging::exported_logs(&settings.log_levels))
     });
     let lines = logging::lines(settings.log_format, &settings.log_levels, writer);
-    registry().with(spans).with(logs).with(lines).into()
+    let rejections = rejections.map(|layer| layer.with_filter(logging::refusals()));
+    registry()
+        .with(spans)
+        .with(logs)
+        .with(rejections)
+        .with(lines)
+        .into()
 }
 
 fn resource(settings: &Settings) -> Resource {

@@ -1,176 +1,229 @@
-//! The one road to a collector: OTLP over gRPC or HTTP, TLS, headers, deadline and retries.
+//! The way of each signal to the collector: OTLP over gRPC or HTTP, TLS, headers, deadline, retries.
 //!
-//! The exporters of `opentelemetry-otlp` cannot send a Prometheus registry (the SDK's metric data
-//! has no public constructor), so metrics need a client of their own; with one client for all three
-//! signals, headers, certificates, deadlines and drop counts behave the same everywhere.
+//! Spans and log records are sent by the exporters of `opentelemetry-otlp`. What stands around them
+//! here is what they leave open: one TLS configuration for both protocols, a deadline that also ends
+//! an attempt under way, one line per outage, and every loss counted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use opentelemetry_http::hyper::HyperClient;
+use prometheus::IntCounter;
+use rustls::ClientConfig;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::timeout;
+use tonic::transport::{Channel, Endpoint};
+use url::Url;
 
 use crate::dropped::Dropped;
-use crate::settings::Export;
+use crate::settings::{Export, Protocol};
 
-mod client;
-mod request;
+mod http;
+mod rejections;
+mod road;
+mod signal;
+#[cfg(test)]
+mod tests;
 mod tls;
 
-use client::Client;
-pub(crate) use request::{Request, Signal};
-pub(crate) use tls::Error as TlsError;
+use self::http::Client;
+pub(crate) use rejections::Rejections;
+use road::{Headers, Road};
+pub(crate) use signal::Signal;
+pub(crate) use tls::Error as TransportError;
+
+/// The target of the events of `opentelemetry-otlp`.
+pub(crate) const EXPORTERS: &str = "opentelemetry-otlp";
 
 /// One export, retries included, takes no longer: the period of a span batch is 5 s, the queue
 /// behind it holds several batches.
 const EXPORT_DEADLINE: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection whose peer vanished without a word is noticed after two of these.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// Why an attempt failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// The collector may take the same request later.
-    #[error("{0}")]
-    Transient(String),
-    /// It never will.
-    #[error("{0}")]
-    Permanent(String),
-}
-
-/// Sends requests of every signal; cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct Transport(Arc<Inner>);
-
+/// Where each signal goes; `None` goes nowhere.
 #[derive(Debug)]
-struct Inner {
-    client: Client,
-    traces: Option<Route>,
-    metrics: Option<Route>,
-    logs: Option<Route>,
-    dropped: Dropped,
-    runtime: Handle,
+pub(crate) struct Transport {
+    pub(crate) traces: Option<Arc<Route>>,
+    pub(crate) metrics: Option<Arc<Route>>,
+    pub(crate) logs: Option<Arc<Route>>,
 }
 
 /// Where one signal goes, and whether it got through the last time.
 #[derive(Debug)]
-struct Route {
-    uri: Uri,
+pub(crate) struct Route {
+    signal: Signal,
+    endpoint: Url,
+    road: Road,
+    dropped: IntCounter,
     failing: AtomicBool,
-}
-
-impl Route {
-    fn new(url: &url::Url) -> Result<Self, http::uri::InvalidUri> {
-        Ok(Self {
-            uri: url.as_str().parse()?,
-            failing: AtomicBool::new(false),
-        })
-    }
+    runtime: Handle,
 }
 
 impl Transport {
     /// Must be called inside a Tokio runtime, which then carries all sending.
-    pub(crate) fn new(export: &Export, dropped: Dropped) -> Result<Self, TlsError> {
+    pub(crate) fn new(export: &Export, dropped: &Dropped) -> Result<Self, TransportError> {
+        let mut roads = Roads::new(export)?;
+        let mut route = |signal: Signal, url: &Option<Url>| {
+            let Some(url) = url else { return Ok(None) };
+            Ok::<_, TransportError>(Some(Arc::new(Route {
+                signal,
+                endpoint: url.clone(),
+                road: roads.to(url)?,
+                dropped: dropped.of(signal).clone(),
+                failing: AtomicBool::new(false),
+                runtime: Handle::current(),
+            })))
+        };
         let targets = &export.targets;
-        let route = |url: &url::Url| {
-            Route::new(url).map_err(|source| TlsError::Address {
+        Ok(Self {
+            traces: route(Signal::Traces, &targets.traces)?,
+            metrics: route(Signal::Metrics, &targets.metrics)?,
+            logs: route(Signal::Logs, &targets.logs)?,
+        })
+    }
+}
+
+/// Makes roads: signals of one collector share its connection.
+struct Roads {
+    protocol: Protocol,
+    headers: Headers,
+    connector: HttpsConnector<HttpConnector>,
+    http: HyperClient<HttpsConnector<HttpConnector>>,
+    channels: Vec<(Url, Channel)>,
+}
+
+impl Roads {
+    fn new(export: &Export) -> Result<Self, TransportError> {
+        let tls = tls::client_config(export.ca_file.as_deref())?;
+        let connector = connector(export.protocol, tls);
+        Ok(Self {
+            protocol: export.protocol,
+            headers: Headers(export.headers.clone()),
+            http: HyperClient::new(connector.clone(), EXPORT_DEADLINE, None),
+            connector,
+            channels: Vec::new(),
+        })
+    }
+
+    fn to(&mut self, url: &Url) -> Result<Road, TransportError> {
+        let headers = self.headers.clone();
+        Ok(match self.protocol {
+            Protocol::Grpc => Road::Grpc {
+                channel: self.channel(url)?,
+                headers,
+            },
+            Protocol::Http => Road::Http {
+                client: Arc::new(Client::new(self.http.clone(), headers)),
+                url: url.to_string(),
+            },
+        })
+    }
+
+    fn channel(&mut self, url: &Url) -> Result<Channel, TransportError> {
+        if let Some((_, channel)) = self.channels.iter().find(|(other, _)| other == url) {
+            return Ok(channel.clone());
+        }
+        let endpoint =
+            Endpoint::new(url.to_string()).map_err(|source| TransportError::Address {
                 url: url.to_string(),
                 source,
-            })
-        };
-        Ok(Self(Arc::new(Inner {
-            client: Client::new(
-                export.protocol,
-                export.headers.clone(),
-                tls::client_config(export.ca_file.as_deref())?,
-            ),
-            traces: targets.traces.as_ref().map(route).transpose()?,
-            metrics: targets.metrics.as_ref().map(route).transpose()?,
-            logs: targets.logs.as_ref().map(route).transpose()?,
-            dropped,
-            runtime: Handle::current(),
-        })))
+            })?;
+        let channel = endpoint
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .connect_with_connector_lazy(self.connector.clone());
+        self.channels.push((url.clone(), channel.clone()));
+        Ok(channel)
+    }
+}
+
+fn connector(protocol: Protocol, tls: ClientConfig) -> HttpsConnector<HttpConnector> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http();
+    match protocol {
+        Protocol::Grpc => connector.enable_http2().wrap_connector(tcp),
+        Protocol::Http => connector.enable_http1().wrap_connector(tcp),
+    }
+}
+
+impl Route {
+    pub(crate) fn road(&self) -> &Road {
+        &self.road
     }
 
-    pub(crate) fn dropped(&self) -> &Dropped {
-        &self.0.dropped
+    pub(crate) fn dropped(&self) -> &IntCounter {
+        &self.dropped
     }
 
-    /// Sends one request; what fails for good is counted and logged, so there is nothing to return.
+    /// Carries out one export of so many items; it says how many of them were thrown away, or why
+    /// all were. That is counted and logged, so there is nothing to return.
+    ///
     /// May be polled outside the runtime: the SDK's processors have threads of their own.
-    pub(crate) async fn send<R: Request>(&self, request: R) {
-        let items = request.items();
-        if items == 0 {
-            return;
-        }
-        let transport = self.clone();
-        let sent = self.0.runtime.spawn(async move {
-            transport.deliver(&request).await;
+    pub(crate) async fn carry<F>(self: &Arc<Self>, items: u64, export: F)
+    where
+        F: Future<Output = Result<u64, String>> + Send + 'static,
+    {
+        let route = Arc::clone(self);
+        let carried = self.runtime.spawn(async move {
+            let outcome = timeout(EXPORT_DEADLINE, export).await.unwrap_or_else(|_| {
+                let seconds = EXPORT_DEADLINE.as_secs();
+                Err(format!("no answer within {seconds} s"))
+            });
+            route.settle(items, outcome);
         });
         // The task ends early only with its runtime, or by a panic: nothing arrived then.
-        if sent.await.is_err() {
-            self.0.dropped.of(R::SIGNAL).inc_by(items);
+        if carried.await.is_err() {
+            self.dropped.inc_by(items);
         }
     }
 
-    async fn deliver<R: Request>(&self, request: &R) {
-        let Some(route) = self.route(R::SIGNAL) else {
-            return;
-        };
-        let outcome = self.attempts(request, &route.uri).await;
-        let dropped = self.0.dropped.of(R::SIGNAL);
+    fn settle(&self, items: u64, outcome: Result<u64, String>) {
         match outcome {
-            Ok(reply) => {
-                dropped.inc_by(R::rejected(&reply));
-                if route.failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!(signal = %R::SIGNAL, "the collector takes telemetry again");
+            Ok(rejected) => {
+                self.dropped.inc_by(rejected);
+                if self.failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!(signal = %self.signal, "the collector takes telemetry again");
                 }
             }
             Err(failure) => {
-                dropped.inc_by(request.items());
+                self.dropped.inc_by(items);
                 // Once per outage: a line per batch would bury the log that people need then.
-                if !route.failing.swap(true, Ordering::Relaxed) {
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    let error = self.road.cause().unwrap_or(failure);
                     tracing::warn!(
-                        signal = %R::SIGNAL, endpoint = %route.uri, error = %failure,
+                        signal = %self.signal, endpoint = %self.endpoint, error,
                         "the collector does not take telemetry; it is dropped and counted until it does"
                     );
                 }
             }
         }
     }
-
-    async fn attempts<R: Request>(&self, request: &R, uri: &Uri) -> Result<R::Reply, Failure> {
-        let deadline = Instant::now() + EXPORT_DEADLINE;
-        let mut pause = FIRST_RETRY;
-        loop {
-            let attempt = timeout_at(deadline, self.0.client.call(request, uri)).await;
-            let outcome = attempt.unwrap_or_else(|_| {
-                let seconds = EXPORT_DEADLINE.as_secs();
-                Err(Failure::Transient(format!("no answer within {seconds} s")))
-            });
-            let again = R::RETRIED && Instant::now() + pause < deadline;
-            match outcome {
-                Err(Failure::Transient(_)) if again => {}
-                outcome => return outcome,
-            }
-            sleep(pause).await;
-            pause *= 2;
-        }
-    }
-
-    fn route(&self, signal: Signal) -> Option<&Route> {
-        match signal {
-            Signal::Traces => self.0.traces.as_ref(),
-            Signal::Metrics => self.0.metrics.as_ref(),
-            Signal::Logs => self.0.logs.as_ref(),
-        }
-    }
 }
 
-/// Copies the user's headers into a request, over what is there.
-fn add_headers(to: &mut HeaderMap, headers: &HeaderMap) {
-    for (name, value) in headers {
-        to.insert(name, value.clone());
+/// An error with its causes: "client error (Connect): tcp connect error: Connection refused".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
     }
+    text
 }

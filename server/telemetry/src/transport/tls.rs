@@ -26,8 +26,10 @@ pub(crate) enum Error {
     #[error("`{url}` is not an address: {source}")]
     Address {
         url: String,
-        source: http::uri::InvalidUri,
+        source: tonic::transport::Error,
     },
+    #[error(transparent)]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
 }
 
 /// Trusts the authorities of the file and no other, or those of the machine.
