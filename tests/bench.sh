@@ -6,9 +6,7 @@ cd "$(dirname "$0")/.."
 TELECOM_CACHE="${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$TELECOM_CACHE/target}"
 
-if [ -z "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ]; then
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null
-fi
+tests/packages.sh
 packages=(-p telecom-tests)
 [ -n "${BENCH_SERVER:-}" ] || packages+=(-p telecom-server)
 cargo build --release --quiet "${packages[@]}" --bins

@@ -9,6 +9,9 @@ export KUBECONFIG="$PWD/.cluster/kubeconfig" PATH="$PWD/.cluster/bin:$PATH"
 
 step() { printf '\n==> %s (%ss)\n' "$1" "$SECONDS"; }
 
+step "Debian packages"
+tests/packages.sh
+
 if [ $# -eq 0 ]; then
     step "cluster, operator and example"
     tests/cluster/up.sh
