@@ -145,6 +145,8 @@ impl Roads {
     }
 }
 
+/// Does the TLS of gRPC too. That works as long as no crate turns on a TLS feature of `tonic`, whose
+/// channel would then refuse `https` without a configuration of its own.
 fn connector(protocol: Protocol, tls: ClientConfig) -> HttpsConnector<HttpConnector> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);

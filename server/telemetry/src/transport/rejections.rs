@@ -1,4 +1,4 @@
-//! Counts the spans and log records that a collector took no part of a batch with.
+//! Counts the spans and log records that a collector threw away out of batches that it took.
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
