@@ -9,7 +9,7 @@ use telecom_tests::cluster;
 
 fn script(name: &str) {
     if std::env::var("CLUSTER").is_ok_and(|road| road == "kind") {
-        println!("the cluster is kind's own: nothing of ours to check");
+        eprintln!("the cluster is kind's own: nothing of ours to check");
         return;
     }
     let path = cluster::checkout().join("tests/cluster").join(name);
