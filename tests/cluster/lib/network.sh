@@ -93,12 +93,13 @@ remove_network() {
         ip link delete "$BRIDGE"
     fi
     if command -v nft >/dev/null && nft list table ip "$NFT_TABLE" 2>/dev/null | grep -F "comment \"$CLUSTER_DIR\"" >/dev/null; then
-        nft delete table ip "$NFT_TABLE"
-        # kube-proxy's tables carry no owner; they are ours when our own table was there and no kube-proxy is left.
-        if ! pgrep -x kube-proxy >/dev/null; then
-            nft delete table ip kube-proxy 2>/dev/null
-            nft delete table ip6 kube-proxy 2>/dev/null
+        # kube-proxy's tables carry no owner; they are ours when our own table is there and no kube-proxy is
+        # left. One that was just killed may still be a zombie. Ours goes last, so that a second try knows.
+        if ! pgrep -x --runstates D,R,S,T kube-proxy >/dev/null; then
+            nft delete table ip kube-proxy 2>/dev/null || true
+            nft delete table ip6 kube-proxy 2>/dev/null || true
         fi
+        nft delete table ip "$NFT_TABLE"
     fi
     return 0
 }
