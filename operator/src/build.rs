@@ -7,8 +7,6 @@ use crate::names;
 use crate::references::{Facts, Live};
 use crate::validate::{DatabaseSource, Scaling, Validated};
 
-pub mod quantity;
-
 mod autoscaler;
 mod canonical;
 mod config;

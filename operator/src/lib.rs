@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod migration;
 pub mod names;
 pub mod podreason;
+pub mod quantity;
 pub mod reconcile;
 pub mod references;
 pub mod run;

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::quantity;
+use crate::quantity;
 
 /// Fields whose values are maps from free names to text: nothing inside them is touched.
 const FREE_MAPS: [&str; 6] = [

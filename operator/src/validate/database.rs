@@ -6,8 +6,8 @@ use telecom_crds::{ConditionType, EmbeddedDatabase, Reason};
 use super::pod::quantities;
 use super::secrets::{Scope, check};
 use super::{Database, DatabaseSource, Embedded, External, OperatorDefaults, Problem};
-use crate::build::quantity::{self, Quantity};
 use crate::names;
+use crate::quantity::{self, Quantity};
 use crate::references::{KeyFacts, LiveClaim, Purpose, SecretFact, SecretKey};
 
 pub(super) fn validate(

@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
-use crate::transport::Signal;
+use crate::signal::Signal;
 
 /// One counter per signal, all there from the start so that `increase()` sees the first loss.
 #[derive(Debug, Clone)]

@@ -25,6 +25,7 @@ mod metrics;
 mod pipeline;
 pub mod propagation;
 mod settings;
+mod signal;
 mod telemetry;
 mod transport;
 

@@ -20,7 +20,8 @@ use tracing_subscriber::{Layer, registry};
 use crate::dropped::Dropped;
 use crate::metrics::Push;
 use crate::settings::{Export, Service, Settings};
-use crate::transport::{Rejections, Signal, Transport, TransportError};
+use crate::signal::Signal;
+use crate::transport::{Rejections, Transport, TransportError};
 use crate::{logging, pipeline};
 
 #[cfg(test)]

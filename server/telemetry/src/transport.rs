@@ -20,11 +20,11 @@ use url::Url;
 
 use crate::dropped::Dropped;
 use crate::settings::{Export, Protocol};
+use crate::signal::Signal;
 
 mod http;
 mod rejections;
 mod road;
-mod signal;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -32,7 +32,6 @@ mod tls;
 use self::http::Client;
 pub(crate) use rejections::Rejections;
 use road::{Headers, Road};
-pub(crate) use signal::Signal;
 pub(crate) use tls::Error as TransportError;
 
 /// The target of the events of `opentelemetry-otlp`.

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{InvalidSetting, Otel, Protocol};
-use crate::transport::Signal;
+use crate::signal::Signal;
 
 /// The URL of each signal; `None` means that it is not exported. At least one is.
 #[derive(Debug, Clone)]

@@ -4,8 +4,9 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::{EXPORTERS, Signal};
+use super::EXPORTERS;
 use crate::dropped::Dropped;
+use crate::signal::Signal;
 
 /// Listens to the exporters of `opentelemetry-otlp`: a batch that is taken in part is a success to
 /// them, and an event in which they say how much of it was thrown away.
