@@ -10,6 +10,7 @@ use kube::runtime::applier;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use crate::apply::WriteError;
 use crate::backoff::Backoff;
@@ -59,8 +60,15 @@ async fn one(manifest: Arc<Manifest>, shared: Arc<Shared>) -> Result<Action, Err
         return Ok(Action::await_change());
     };
     let started = Instant::now();
+    let key = key_of(&manifest);
+    let span = tracing::info_span!(
+        "reconcile",
+        "k8s.namespace.name" = key.namespace,
+        "telecom.cluster" = key.name,
+        otel.status_code = tracing::field::Empty,
+    );
     let reconciled = tokio::select! {
-        reconciled = look(&manifest, &shared.context) => reconciled,
+        reconciled = look(&manifest, &shared.context).instrument(span.clone()) => reconciled,
         () = shared.leadership.lost() => return Ok(Action::await_change()),
     };
     if matches!(reconciled, Err(Error::Write(WriteError::NotLeader))) {
@@ -69,12 +77,13 @@ async fn one(manifest: Arc<Manifest>, shared: Arc<Shared>) -> Result<Action, Err
     let outcome = if reconciled.is_ok() {
         Outcome::Ok
     } else {
+        span.record("otel.status_code", "ERROR");
         Outcome::Error
     };
     let metrics = &shared.context.metrics;
     metrics.reconciled(outcome, started.elapsed().as_secs_f64());
     let after = reconciled?;
-    shared.backoff.succeeded(&key_of(&manifest));
+    shared.backoff.succeeded(&key);
     Ok(Action::requeue(spread(after, rand::random())))
 }
 

@@ -14,7 +14,7 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::apply::not_newer;
 use crate::references::SecretFact;
-use crate::stores::ClusterKey;
+use crate::stores::{ClusterKey, Departed};
 
 #[cfg(test)]
 mod tests;
@@ -89,6 +89,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Secrets {
     entries: Mutex<HashMap<Place, Entry>>,
+    departed: Mutex<Departed>,
 }
 
 impl Secrets {
@@ -116,6 +117,11 @@ impl Secrets {
     /// Takes up a Secret that this process has just created.
     pub fn created(&self, user: &ClusterKey, secret: Secret) {
         let place = (user.namespace.clone(), secret.name_any());
+        let departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+        if departed.holds(secret.metadata.uid.as_deref()) {
+            // The watch has seen it go before the answer to its creation was read.
+            return;
+        }
         let state = Some(Arc::new(SecretState::of(secret)));
         match self.remembered(user, &place) {
             Ok(_) | Err(_) => self.put(&place, state),
@@ -196,6 +202,13 @@ impl Secrets {
         entry.users.clone()
     }
 
+    /// A Secret was deleted. Returns who refers to it.
+    fn deleted(&self, secret: &PartialObjectMeta<Secret>) -> HashSet<ClusterKey> {
+        let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+        departed.add(secret.uid());
+        self.moved(&place(secret), None)
+    }
+
     /// After a complete list: what is remembered as present and was not listed has moved.
     fn absent(&self, namespace: Option<&str>, listed: &HashSet<Place>) -> HashSet<ClusterKey> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -238,7 +251,7 @@ impl SecretFeed {
     ) -> HashSet<ClusterKey> {
         match event {
             watcher::Event::Apply(secret) => self.seen(secret),
-            watcher::Event::Delete(secret) => self.secrets.moved(&place(secret), None),
+            watcher::Event::Delete(secret) => self.secrets.deleted(secret),
             watcher::Event::Init => {
                 self.listed.clear();
                 HashSet::new()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -12,10 +12,12 @@ use tokio::sync::watch;
 use crate::apply::not_newer;
 use crate::kinds::Kind;
 
+mod departed;
 mod strip;
 #[cfg(test)]
 mod tests;
 
+pub use departed::Departed;
 pub use strip::strip;
 
 /// The label by which an object names its cluster.
@@ -74,6 +76,8 @@ pub struct Changes {
 #[derive(Debug)]
 pub struct Stores {
     shelves: RwLock<HashMap<ClusterKey, Shelf>>,
+    /// Taken only while `shelves` is held for writing.
+    departed: Mutex<Departed>,
     synced: watch::Sender<usize>,
 }
 
@@ -81,6 +85,7 @@ impl Default for Stores {
     fn default() -> Self {
         Self {
             shelves: RwLock::default(),
+            departed: Mutex::default(),
             synced: watch::Sender::new(0),
         }
     }
@@ -123,6 +128,10 @@ impl Stores {
         let mut changes = Changes::default();
         let key = (kind, object.name_any());
         let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);
+        let departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+        if departed.holds(object.metadata.uid.as_deref()) {
+            return changes;
+        }
         let objects = shelves.entry(cluster.clone()).or_default();
         if objects.get(&key).is_some_and(|kept| older(object, kept)) {
             return changes;
@@ -142,6 +151,8 @@ impl Stores {
         };
         let key = (kind, object.name_any());
         let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);
+        let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+        departed.add(object.uid());
         if let Some(shelf) = shelves.get_mut(&cluster) {
             shelf.remove(&key);
             if shelf.is_empty() {

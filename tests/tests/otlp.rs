@@ -4,6 +4,7 @@
 
 mod otlp {
     mod arrival;
+    mod binaries;
     mod certificates;
     mod collector;
     mod exposition;

@@ -10,6 +10,7 @@ use kube::api::{
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 use telecom_crds::TelecomCluster;
+use tracing::Instrument as _;
 
 use crate::kinds::Kind;
 use crate::leader::Leadership;
@@ -236,8 +237,14 @@ impl Writer {
     ) -> Result<T, WriteError> {
         let deadline = self.leadership.deadline().ok_or(WriteError::NotLeader)?;
         let left = (deadline + AFTERMATH).saturating_duration_since(Instant::now());
+        let span = tracing::info_span!(
+            "write",
+            otel.name = format_args!("{verb} {kind}"),
+            otel.kind = "client",
+            "k8s.object.name" = name,
+        );
         let name = name.to_owned();
-        match tokio::time::timeout(left, sent).await {
+        match tokio::time::timeout(left, sent.instrument(span)).await {
             Ok(Ok(stored)) => Ok(stored),
             Ok(Err(source)) => Err(WriteError::Api {
                 verb,

@@ -86,6 +86,22 @@ fn a_deleted_object_is_reported_gone() {
 }
 
 #[test]
+fn a_late_answer_to_a_write_does_not_bring_back_what_is_gone() {
+    let stores = Arc::new(Stores::default());
+    let mut feed = feed(&stores, None);
+    let of = |uid: &str, version: &str| {
+        let mut object = object("a", "demo", "x", version, "");
+        object.metadata.uid = Some(uid.to_owned());
+        object
+    };
+    feed.take(watcher::Event::Delete(of("first", "2")));
+    stores.note(Kind::ConfigMap, of("first", "1"));
+    assert!(names(&stores, &ClusterKey::new("a", "demo")).is_empty());
+    stores.note(Kind::ConfigMap, of("second", "3"));
+    assert_eq!(names(&stores, &ClusterKey::new("a", "demo")), ["x"]);
+}
+
+#[test]
 fn an_object_without_the_label_is_nobodys() {
     let stores = Arc::new(Stores::default());
     let mut stray = object("a", "demo", "x", "1", "");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use telecom_proto::v1::node_agent_client::NodeAgentClient;
@@ -25,34 +25,9 @@ pub const ADMIN_TOKEN: &str = "administrator-of-the-tests";
 /// A test machine may be busy with compiling.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The program, built from the present sources once per test process.
+/// The program, built together with this test.
 pub fn program() -> PathBuf {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM
-        .get_or_init(|| {
-            let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-            let output = std::process::Command::new(cargo)
-                .args([
-                    "build",
-                    "--quiet",
-                    "--package",
-                    "telecom-server",
-                    "--bin",
-                    "telecom-server",
-                ])
-                .output()
-                .unwrap();
-            let errors = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "cargo build: {errors}");
-            // target/debug/deps/server-<hash> → target/debug/telecom-server
-            let own = std::env::current_exe().unwrap();
-            own.parent()
-                .unwrap()
-                .parent()
-                .unwrap()
-                .join("telecom-server")
-        })
-        .clone()
+    telecom_tests::operator::binary("telecom-server").unwrap()
 }
 
 /// Variables for a server that listens on free ports of 127.0.0.1 and does not wait at its end.
