@@ -92,7 +92,7 @@ pub struct EmbeddedDatabase {
     /// version cannot be changed in place: PostgreSQL refuses the data of another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
-    #[x_kube(validation = rules::image("docker.io/library/postgres:17"))]
+    #[x_kube(validation = rules::image("docker.io/library/postgres:15"))]
     pub image: Option<String>,
     /// The volume that holds the data.
     #[serde(default)]

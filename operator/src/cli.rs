@@ -53,7 +53,7 @@ pub struct Run {
     #[arg(
         long,
         env = "TELECOM_OPERATOR_POSTGRES_IMAGE",
-        default_value = "docker.io/library/postgres:17"
+        default_value = "docker.io/library/postgres:15"
     )]
     pub postgres_image: String,
     /// Address of /healthz, /readyz and /metrics.

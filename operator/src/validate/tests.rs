@@ -308,8 +308,8 @@ fn a_pinned_database_image_survives_an_upgrade_of_the_operator() {
     };
     assert_eq!(image("{}"), ("postgres:14".to_owned(), true));
     assert_eq!(
-        image("database: {embedded: {image: 'postgres:17'}}"),
-        ("postgres:17".to_owned(), false)
+        image("database: {embedded: {image: 'postgres:15'}}"),
+        ("postgres:15".to_owned(), false)
     );
 }
 
