@@ -63,7 +63,7 @@ use super::api::{dry_run, manifest};
 )]
 #[case::embedded_image(
     r#"{database: {embedded: {image: "postgres:15 "}}}"#,
-    r#"spec.database.embedded.image: Invalid value: "postgres:15 ": must be an image reference such as docker.io/library/postgres:17"#
+    r#"spec.database.embedded.image: Invalid value: "postgres:15 ": must be an image reference such as docker.io/library/postgres:15"#
 )]
 #[case::storage_size(
     "{database: {embedded: {storage: {size: large}}}}",
