@@ -36,7 +36,7 @@ fresh_machine() {
     done
     rm -rf "${OUTSIDE_DIRS[@]}"
     # Our copies of the mounts of a cluster that runs beside: they would come and go with its Pods.
-    awk -v dir="$PROJECT/.cluster/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l
+    awk -v dir="$(readlink -f "$PROJECT/.cluster")/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l
 }
 
 # run NAME COMMAND...: keeps the output apart, shows it when the command fails.

@@ -49,6 +49,7 @@ verify_clean() {
 }
 
 [ $# -eq 0 ] || die "down.sh takes no arguments"
+[ -z "$CLUSTER_LINK" ] || rm -f "$CLUSTER_LINK"
 if [ ! -d "$CLUSTER_DIR" ]; then
     say "nothing is up"
     exit 0

@@ -44,6 +44,7 @@ main() {
     case ${UP_ONLY:-all} in all | tools | cluster) ;; *) die "UP_ONLY is tools or cluster, not ${UP_ONLY}" ;; esac
     road=$(choose_road)
     mkdir -p "$CLUSTER_DIR" "$CACHE_DIR/go" "$LOG_DIR"
+    [ -z "$CLUSTER_LINK" ] || ln -sfn "$CLUSTER_DIR" "$CLUSTER_LINK"
     exec 9>"$CLUSTER_DIR/lock"
     flock -n 9 || {
         say "another up or down works on this checkout; waiting for it"

@@ -39,6 +39,5 @@ check_machine() {
     for name in go cargo; do
         command -v "$name" >/dev/null || die "$name is not installed; the README names the versions to install"
     done
-    # containerd's and kubelet's sockets lie below CLUSTER_DIR, and a socket's path has at most 107 characters.
-    [ ${#CLUSTER_DIR} -le 60 ] || die "the path $CLUSTER_DIR is too long for unix sockets (60 characters at most); move the checkout or set CLUSTER_DIR"
+    [ ${#CLUSTER_DIR} -le "$LONGEST_CLUSTER_DIR" ] || die "the path $CLUSTER_DIR is too long for unix sockets ($LONGEST_CLUSTER_DIR characters at most); set CLUSTER_DIR to a shorter one"
 }

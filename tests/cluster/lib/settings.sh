@@ -7,7 +7,17 @@ PROJECT=$(cd "$CLUSTER_SOURCE/../.." && pwd)
 source "$CLUSTER_SOURCE/versions.env"
 
 # Everything that belongs to the running cluster lies in CLUSTER_DIR, everything worth keeping in CACHE_DIR.
-CLUSTER_DIR=${CLUSTER_DIR:-$PROJECT/.cluster}
+# containerd's and kubelet's sockets lie below it, and a socket's path has at most 107 characters (unix(7)): a
+# checkout that lies deep gets a short folder elsewhere, and .cluster leads there.
+LONGEST_CLUSTER_DIR=60
+CLUSTER_LINK=
+if [ -z "${CLUSTER_DIR:-}" ]; then
+    CLUSTER_DIR=$PROJECT/.cluster
+    if [ ${#CLUSTER_DIR} -gt "$LONGEST_CLUSTER_DIR" ]; then
+        CLUSTER_LINK=$CLUSTER_DIR
+        CLUSTER_DIR=/var/tmp/telecom-cluster-$(printf %s "$PROJECT" | sha256sum | cut -c1-12)
+    fi
+fi
 CACHE_DIR=${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}
 RUN_DIR=$CLUSTER_DIR/run
 LOG_DIR=$CLUSTER_DIR/log
