@@ -35,8 +35,10 @@ fresh_machine() {
         mount -t overlay overlay -o "lowerdir=$dir,upperdir=$REPORT/layers$dir/upper,workdir=$REPORT/layers$dir/work" "$dir"
     done
     rm -rf "${OUTSIDE_DIRS[@]}"
-    # Our copies of the mounts of a cluster that runs beside: they would come and go with its Pods.
-    awk -v dir="$(readlink -f "$PROJECT/.cluster")/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l
+    # Our copies of the mounts of a cluster that runs beside: they come and go with its Pods, also between the
+    # list and the umount.
+    awk -v dir="$(readlink -f "$PROJECT/.cluster")/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
+        while read -r copy; do umount -l "$copy" 2>/dev/null || [ ! -d "$copy" ] || ! mountpoint -q "$copy"; done
 }
 
 # run NAME COMMAND...: keeps the output apart, shows it when the command fails.
@@ -95,7 +97,7 @@ passed "up killed after 0.5, 2, 4, 7 and 12 s goes on to a running cluster"
 for name in kubelet etcd kube-apiserver containerd kube-proxy storage-provisioner; do
     kill_daemons "$name"
     run "heal-$name" "$CLUSTER_SOURCE/up.sh"
-    run "works-$name" kubectl -n kube-system rollout status deployment/coredns --timeout=30s
+    run "works-$name" kubectl -n kube-system rollout status deployment/coredns --timeout=120s
 done
 passed "each daemon killed with -9 is back after up"
 
@@ -119,7 +121,7 @@ passed "down after everything was killed, with a stale pid file, a lost one and 
 run up-for-the-second "$CLUSTER_SOURCE/up.sh"
 if CLUSTER_DIR=$REPORT/second-cluster "$CLUSTER_SOURCE/up.sh" >"$REPORT/second" 2>&1; then die "a second cluster started beside the first"; fi
 grep -q 'another checkout runs on this machine' "$REPORT/second" || die "the second cluster was refused without a reason: $(cat "$REPORT/second")"
-run second-harmless kubectl -n kube-system rollout status deployment/coredns --timeout=30s
+run second-harmless kubectl -n kube-system rollout status deployment/coredns --timeout=120s
 passed "a second checkout is refused, the first goes on"
 down_leaves_nothing last-down
 say "all passed in $SECONDS s"

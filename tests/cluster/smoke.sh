@@ -17,12 +17,12 @@ prepare() {
     kubectl create namespace smoke
     kubectl label --overwrite namespace smoke pod-security.kubernetes.io/enforce=restricted
     apply "$CLUSTER_SOURCE/manifests/smoke.yaml"
-    kubectl -n smoke rollout status deploy/db --timeout=90s || {
+    kubectl -n smoke rollout status deploy/db --timeout=180s || {
         kubectl -n smoke describe pods
         kubectl -n smoke logs deploy/db --tail=20
         return 1
     }
-    kubectl -n smoke rollout status deploy/roll --timeout=60s
+    kubectl -n smoke rollout status deploy/roll --timeout=180s
 }
 
 storage() {
@@ -31,7 +31,7 @@ storage() {
     kubectl -n smoke patch pvc data --type merge -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}'
     wait_for 30 "the larger claim" claim_is 2Gi
     kubectl -n smoke delete pod -l app=db --wait
-    kubectl -n smoke rollout status deploy/db --timeout=60s
+    kubectl -n smoke rollout status deploy/db --timeout=180s
     [ "$(in_db psql -h 127.0.0.1 -U postgres -Atc 'select n from kept')" = 42 ]
 }
 
@@ -53,9 +53,9 @@ unknown_uid() {
 
 rolling_update() {
     kubectl -n smoke set env deploy/roll "ROLLED=$(date +%s%N)"
-    kubectl -n smoke rollout status deploy/roll --timeout=60s
+    kubectl -n smoke rollout status deploy/roll --timeout=180s
     kubectl -n smoke rollout undo deploy/roll
-    kubectl -n smoke rollout status deploy/roll --timeout=60s
+    kubectl -n smoke rollout status deploy/roll --timeout=180s
 }
 
 logs() { kubectl -n smoke logs deploy/roll | grep -x started; }
@@ -69,7 +69,7 @@ port_forward() {
 
 metrics() { wait_for 60 "kubectl top" bash -c 'kubectl -n smoke top pods | grep -q ^db-'; }
 
-clean() { kubectl delete namespace smoke --ignore-not-found --timeout=90s; }
+clean() { kubectl delete namespace smoke --ignore-not-found --timeout=180s; }
 
 hint="the message above; kubectl -n smoke get all,events shows more"
 mkdir -p "$LOG_DIR"

@@ -4,10 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use telecom_tests::cluster;
 
+/// One script at a time: each takes most of a small machine.
+static ALONE: Mutex<()> = Mutex::new(());
+
 fn script(name: &str) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     if std::env::var("CLUSTER").is_ok_and(|road| road == "kind") {
         eprintln!("the cluster is kind's own: nothing of ours to check");
         return;
