@@ -55,6 +55,7 @@ if [ ! -d "$CLUSTER_DIR" ]; then
     exit 0
 fi
 [ "$(id -u)" = 0 ] || [ -f "$RUN_DIR/kind-server.digest" ] || die "only root can take the local cluster down"
+mkdir -p "$LOG_DIR"
 exec 9>"$CLUSTER_DIR/lock"
 flock -n 9 || {
     say "another up or down works on this checkout; waiting for it"

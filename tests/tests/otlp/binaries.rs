@@ -25,14 +25,13 @@ impl Drop for Server {
 }
 
 fn serve(place: &Place<'_>, grpc: &str, http: &str) -> Server {
-    let database = postgres::shared();
     let protocol = match place.protocol {
         Protocol::Grpc => "grpc",
         Protocol::Http => "http",
     };
     let child = Command::new(binary("telecom-server").unwrap())
         .args(["serve", "--migrate"])
-        .env("TELECOM__DATABASE__URL", database.url(&database.database()))
+        .env("TELECOM__DATABASE__URL", postgres::shared().database())
         .env("TELECOM__AUTH__ADMIN_TOKEN", ADMIN_TOKEN)
         .env("TELECOM__GRPC__LISTEN", grpc)
         .env("TELECOM__HTTP__LISTEN", http)
