@@ -55,7 +55,8 @@ if [ ! -d "$CLUSTER_DIR" ]; then
     exit 0
 fi
 [ "$(id -u)" = 0 ] || [ -f "$RUN_DIR/kind-server.digest" ] || die "only root can take the local cluster down"
-mkdir -p "$LOG_DIR"
+# An earlier down may have been cut off after it had removed these.
+mkdir -p "$LOG_DIR" "$RUN_DIR"
 exec 9>"$CLUSTER_DIR/lock"
 flock -n 9 || {
     say "another up or down works on this checkout; waiting for it"
