@@ -10,16 +10,27 @@ done
 DAEMONS=(kubelet storage-provisioner kube-proxy kube-controller-manager kube-scheduler kube-apiserver containerd etcd)
 
 end_processes() {
+    end_own
+    kill_pods
+}
+
+# What pid files name, and what carries our folder in its command line.
+end_own() {
     local name pids
     for name in "${DAEMONS[@]}"; do stop_daemon "$name" 0; done
-    kill_pods
+    [ -n "$other" ] || kill_pods
     mapfile -t pids < <(stray_pids)
     if [ ${#pids[@]} -gt 0 ]; then
         echo "ending ${#pids[@]} more processes that carry our mark"
         kill -KILL "${pids[@]}" 2>/dev/null || true
         sleep 0.2
     fi
-    kill_pods
+}
+
+# Cgroup, bridge and nft tables have names that all checkouts share: they are the other's.
+remove_remains() {
+    end_own
+    unmount_all
 }
 
 remove_files() {
@@ -63,6 +74,13 @@ flock -n 9 || {
     flock 9
 }
 remove_kind
+other=$(other_owner)
+if [ -n "$other" ]; then
+    say "the local cluster on this machine is another checkout's and stays: $other"
+    step "what this one left" "run again; ps shows what is left" remove_remains
+    rm -rf --one-file-system "$CLUSTER_DIR"
+    exit 0
+fi
 step "processes" "run again; ps shows what is left" end_processes
 step "network" "ip link and nft list ruleset show what is left" remove_network
 step "mounts, files, settings" "grep $CLUSTER_DIR /proc/self/mountinfo shows what is left" remove_files

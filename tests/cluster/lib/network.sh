@@ -10,12 +10,18 @@ SYSCTLS=(
 OUTSIDE_DIRS=(/run/containerd /var/lib/cni /var/lib/kubelet /var/log/containers)
 
 # Nothing else may own our bridge: two clusters on one machine would tear down each other's network.
-check_ownership() {
+# The folder of the cluster whose bridge is on the machine, when that is another one; else nothing.
+other_owner() {
     local owner
     [ -e "/sys/class/net/$BRIDGE" ] || return 0
     owner=$(cat "/sys/class/net/$BRIDGE/ifalias")
-    [ "$owner" != "$CLUSTER_DIR" ] || return 0
-    die "a local cluster of another checkout runs on this machine: ${owner:-somebody else owns the interface $BRIDGE}.
+    [ "$owner" = "$CLUSTER_DIR" ] || echo "${owner:-somebody else, who owns the interface $BRIDGE}"
+}
+
+check_ownership() {
+    local owner
+    owner=$(other_owner)
+    [ -z "$owner" ] || die "a local cluster of another checkout runs on this machine: $owner.
 Only one can run at a time. End it with: CLUSTER_DIR=$owner $CLUSTER_SOURCE/down.sh"
 }
 
