@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod e2e {
+    /// Held by the test that removes and brings back the kind ServiceMonitor, and by those that would
+    /// see its coming as a change of their own.
+    static OPTIONAL_KINDS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
     mod charts;
     mod configuration;
     mod deletion;

@@ -87,6 +87,7 @@ fn stack(argument: &[&str]) -> Result<()> {
 
 #[tokio::test]
 async fn prometheus_scrapes_each_pod_once_with_and_without_a_token_and_the_kind_may_come_and_go() {
+    let _kinds = super::OPTIONAL_KINDS.lock().await;
     scenario("monitoring", async |s| {
         let interval = json!({"serviceMonitor": {"interval": "5s", "scrapeTimeout": "4s"}});
         s.apply_cluster("demo", json!({"replicas": 2, "metrics": interval})).await?;

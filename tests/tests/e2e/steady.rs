@@ -33,6 +33,7 @@ fn requests(namespace: &str, offset: u64) -> Result<Vec<String>> {
 
 #[tokio::test]
 async fn a_cluster_at_rest_costs_the_apiserver_nothing() {
+    let _kinds = super::OPTIONAL_KINDS.lock().await;
     scenario("steady", async |s| {
         let start = std::fs::metadata(cluster::audit_log())?.len();
         s.apply_cluster("demo", json!({})).await?;
