@@ -5,7 +5,11 @@ export TELECOM_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/telecom-operator
 export CARGO_TARGET_DIR ?= $(TELECOM_CACHE)/target
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test lint verify generate bench manifests
+.PHONY: help up down demo test lint verify generate bench manifests own-sources
+
+up demo test lint verify generate bench: own-sources
+own-sources:
+	@tests/own-sources.sh
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
