@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 
 use crate::cluster;
+use crate::postgres::free_port;
 
 /// The label by which a test's own operator finds its manifests; the installed operator leaves them alone.
 pub const SHARD: &str = "telecom.dev/shard";
@@ -122,10 +123,4 @@ pub fn binary(name: &str) -> Result<PathBuf> {
         path.display()
     );
     Ok(path)
-}
-
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port())
 }

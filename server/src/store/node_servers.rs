@@ -91,13 +91,7 @@ pub async fn find(
     id: NodeServerId,
     offline_timeout: Duration,
 ) -> Result<Option<NodeServer>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(select!("WHERE n.id = $2"))
-        .bind(micros(offline_timeout))
-        .bind(id.0)
-        .persistent(transaction.persistent())
-        .fetch_optional(transaction.connection())
-        .await?;
-    row.map(NodeServer::try_from).transpose()
+    one(transaction, select!("WHERE n.id = $2"), id, offline_timeout).await
 }
 
 /// One node server, which nobody else can write until the transaction ends.
@@ -106,7 +100,18 @@ pub async fn lock(
     id: NodeServerId,
     offline_timeout: Duration,
 ) -> Result<Option<NodeServer>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(select!("WHERE n.id = $2 FOR UPDATE OF n"))
+    let statement = select!("WHERE n.id = $2 FOR UPDATE OF n");
+    one(transaction, statement, id, offline_timeout).await
+}
+
+/// The row of one node server by a statement over `select!`.
+async fn one(
+    transaction: &mut Transaction,
+    statement: &'static str,
+    id: NodeServerId,
+    offline_timeout: Duration,
+) -> Result<Option<NodeServer>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(statement)
         .bind(micros(offline_timeout))
         .bind(id.0)
         .persistent(transaction.persistent())
