@@ -32,7 +32,7 @@ lint: ## Formatting, clippy, dependencies, scripts, protobuf, charts
 verify: ## Fail when a generated file is stale
 	@tests/lint/verify.sh
 
-generate: ## Write the generated files: CRD, its reference, the chart's copies
+generate: ## Write the generated files: CRD, its reference, the chart's copies, .sqlx
 	@tests/generate.sh
 
 bench: ## Measure, side by side with references, and print a table

@@ -4,3 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo run --quiet -p telecom-crds --bin generate-crd
 tests/lint/charts-generate.sh
+tests/sqlx.sh

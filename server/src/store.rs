@@ -1,6 +1,7 @@
 //! PostgreSQL: connections, migrations, and one file of statements per table.
 //!
-//! A function of a table's file borrows the transaction; whoever began it commits.
+//! A function of a table's file borrows the transaction; whoever began it commits. Statements are
+//! checked against the schema when the server is compiled, by what `.sqlx` says of them.
 
 pub mod audit;
 mod database;
@@ -10,6 +11,8 @@ pub mod node_servers;
 pub mod node_tokens;
 mod replica;
 pub mod schema;
+mod transaction;
 
-pub use database::{Database, PoolCounts, Transaction};
+pub use database::{Database, PoolCounts};
 pub use error::{AsConflict, StoreError, retry_conflicts};
+pub use transaction::Transaction;

@@ -19,7 +19,7 @@ tests/generate.sh
 stale=0
 while IFS= read -r -d '' file; do
     diff -Nu "$before/$file" "$file" || stale=1
-done < <(listed)
+done < <({ listed; cd "$before" && find . -type f -printf '%P\0'; } | sort -zu)
 if [ "$stale" = 1 ]; then
     echo "verify: the files above were stale and have been written anew; commit them"
     exit 1

@@ -23,18 +23,17 @@ pub struct Entry<'a> {
 
 /// Adds a row, in the transaction of the write itself.
 pub async fn append(transaction: &mut Transaction, entry: &Entry<'_>) -> Result<(), StoreError> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO audit_log (actor, method, target, before, after, trace_id) \
          VALUES ($1, $2, $3, $4, $5, $6)",
+        entry.actor,
+        entry.method,
+        entry.target,
+        entry.before,
+        entry.after,
+        entry.trace_id,
     )
-    .bind(entry.actor)
-    .bind(entry.method)
-    .bind(&entry.target)
-    .bind(&entry.before)
-    .bind(&entry.after)
-    .bind(entry.trace_id)
-    .persistent(transaction.persistent())
-    .execute(transaction.connection())
+    .execute(transaction)
     .await?;
     Ok(())
 }

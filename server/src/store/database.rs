@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::{Instant, timeout_at};
 
-use super::StoreError;
 use super::replica::Freshness;
+use super::{StoreError, Transaction};
 use crate::config;
 
 /// How long a request waits for a free connection before it is told that there is none.
@@ -38,31 +38,6 @@ pub struct PoolCounts {
     pub busy: u32,
     /// Waiting for work.
     pub idle: u32,
-}
-
-/// A transaction; rolled back unless [`Self::commit`] is called.
-#[derive(Debug)]
-pub struct Transaction {
-    inner: sqlx::Transaction<'static, Postgres>,
-    persistent: bool,
-}
-
-impl Transaction {
-    /// The connection, for a statement.
-    pub fn connection(&mut self) -> &mut PgConnection {
-        &mut self.inner
-    }
-
-    /// Whether statements may stay prepared: not behind a pooler, where the next transaction may
-    /// meet another connection's statement under the same name.
-    pub fn persistent(&self) -> bool {
-        self.persistent
-    }
-
-    /// Makes the changes last.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.inner.commit().await?)
-    }
 }
 
 impl Database {
@@ -152,10 +127,7 @@ impl Database {
             }
             result => result?,
         };
-        Ok(Transaction {
-            inner,
-            persistent: self.persistent,
-        })
+        Ok(Transaction::new(inner, self.persistent))
     }
 }
 

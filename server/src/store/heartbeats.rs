@@ -8,7 +8,7 @@ use super::{StoreError, Transaction};
 use crate::nodes::{Heartbeat, NodeServerId};
 
 /// What the database made of a heartbeat.
-#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy)]
 pub struct Recorded {
     /// When it arrived, by the database's clock.
     pub received_at: DateTime<Utc>,
@@ -30,14 +30,15 @@ pub async fn record(
 ) -> Result<Recorded, StoreError> {
     let values = heartbeat.values();
     let performance = values.performance;
-    Ok(sqlx::query_as(
+    Ok(sqlx::query_as!(
+        Recorded,
         "WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now), \
          previous AS MATERIALIZED (SELECT received_at FROM node_heartbeat WHERE node_server_id = $1) \
          INSERT INTO node_heartbeat AS h (node_server_id, received_at, boot_id, agent_version, \
          protocol_version, config_hash, cpu_usage_ratio, memory_used_bytes, memory_total_bytes, \
          load_1m, load_5m, load_15m, rx_bps, tx_bps, sessions, clock_skew_micros) \
          SELECT $1, clock.now, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-         (extract(epoch FROM $15 - (clock.now - $16 * interval '1 microsecond')) * 1000000)::bigint \
+         (extract(epoch FROM $15 - (clock.now - $16::bigint * interval '1 microsecond')) * 1000000)::bigint \
          FROM clock \
          ON CONFLICT (node_server_id) DO UPDATE SET received_at = excluded.received_at, \
          boot_id = excluded.boot_id, agent_version = excluded.agent_version, \
@@ -50,25 +51,24 @@ pub async fn record(
          clock_skew_micros = excluded.clock_skew_micros \
          RETURNING h.received_at, (SELECT received_at FROM previous) AS previous_at, \
          h.clock_skew_micros, coalesce((SELECT maintenance_since IS NOT NULL FROM node_server \
-         WHERE id = $1), false) AS maintenance",
+         WHERE id = $1), false) AS \"maintenance!\"",
+        node.0,
+        values.boot_id,
+        values.agent_version,
+        values.protocol_version.cast_signed(),
+        values.config_hash,
+        performance.cpu_usage_ratio,
+        performance.memory_used_bytes.cast_signed(),
+        performance.memory_total_bytes.cast_signed(),
+        performance.load[0],
+        performance.load[1],
+        performance.load[2],
+        performance.rx_bps.cast_signed(),
+        performance.tx_bps.cast_signed(),
+        performance.sessions.cast_signed(),
+        heartbeat.clock(),
+        i64::try_from(waited.as_micros()).unwrap_or(i64::MAX),
     )
-    .bind(node.0)
-    .bind(&values.boot_id)
-    .bind(&values.agent_version)
-    .bind(values.protocol_version.cast_signed())
-    .bind(&values.config_hash)
-    .bind(performance.cpu_usage_ratio)
-    .bind(performance.memory_used_bytes.cast_signed())
-    .bind(performance.memory_total_bytes.cast_signed())
-    .bind(performance.load[0])
-    .bind(performance.load[1])
-    .bind(performance.load[2])
-    .bind(performance.rx_bps.cast_signed())
-    .bind(performance.tx_bps.cast_signed())
-    .bind(performance.sessions.cast_signed())
-    .bind(heartbeat.clock())
-    .bind(i64::try_from(waited.as_micros()).unwrap_or(i64::MAX))
-    .persistent(transaction.persistent())
-    .fetch_one(transaction.connection())
+    .fetch_one(transaction)
     .await?)
 }

@@ -17,27 +17,41 @@ pub const UNIQUE_NAME: &str = "node_server_name_key";
 
 // The status is worked out at the read, from maintenance and the last heartbeat; `$1` is the
 // offline timeout in microseconds. A heartbeat exactly that old still counts.
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT n.id, n.name, n.address, n.country, n.location, n.route_class, \
-             n.bandwidth_bps, n.max_sessions, n.metadata, n.revision, n.maintenance_since, \
-             n.maintenance_reason, n.created_at, n.updated_at, ",
-            status!(),
-            " AS status, h.received_at, h.agent_version, h.protocol_version, h.boot_id, \
-             h.config_hash, h.cpu_usage_ratio, h.memory_used_bytes, h.memory_total_bytes, \
-             h.load_1m, h.load_5m, h.load_15m, h.rx_bps, h.tx_bps, h.sessions, \
-             h.clock_skew_micros \
-             FROM node_server n LEFT JOIN node_heartbeat h ON h.node_server_id = n.id ",
-            $rest
+macro_rules! with_status {
+    ($query:ident!($($row:ident,)? $select:literal, $rest:literal, $($argument:expr),+ $(,)?)) => {
+        sqlx::$query!(
+            $($row,)?
+            $select
+                + " FROM node_server n LEFT JOIN node_heartbeat h ON h.node_server_id = n.id \
+                   CROSS JOIN LATERAL (SELECT CASE \
+                   WHEN n.maintenance_since IS NOT NULL THEN 'maintenance' \
+                   WHEN h.received_at >= now() - $1::bigint * interval '1 microsecond' THEN 'online' \
+                   ELSE 'offline' END AS status) s "
+                + $rest,
+            $($argument),+
         )
     };
 }
-macro_rules! status {
-    () => {
-        "CASE WHEN n.maintenance_since IS NOT NULL THEN 'maintenance' \
-         WHEN h.received_at >= now() - $1 * interval '1 microsecond' THEN 'online' \
-         ELSE 'offline' END"
+macro_rules! rows {
+    ($rest:literal, $($argument:expr),+ $(,)?) => {
+        with_status!(query_as!(
+            Row,
+            "SELECT n.id, n.name, n.address, n.country, n.location, n.route_class, \
+             n.bandwidth_bps, n.max_sessions, \
+             n.metadata AS \"metadata: Json<BTreeMap<String, String>>\", n.revision, \
+             n.maintenance_since, n.maintenance_reason, n.created_at, n.updated_at, \
+             s.status AS \"status!\", h.received_at AS \"received_at?\", \
+             h.agent_version AS \"agent_version?\", h.protocol_version AS \"protocol_version?\", \
+             h.boot_id AS \"boot_id?\", h.config_hash AS \"config_hash?\", \
+             h.cpu_usage_ratio AS \"cpu_usage_ratio?\", \
+             h.memory_used_bytes AS \"memory_used_bytes?\", \
+             h.memory_total_bytes AS \"memory_total_bytes?\", h.load_1m AS \"load_1m?\", \
+             h.load_5m AS \"load_5m?\", h.load_15m AS \"load_15m?\", h.rx_bps AS \"rx_bps?\", \
+             h.tx_bps AS \"tx_bps?\", h.sessions AS \"sessions?\", \
+             h.clock_skew_micros AS \"clock_skew_micros?\"",
+            $rest,
+            $($argument),+
+        ))
     };
 }
 
@@ -59,27 +73,22 @@ pub async fn list(
     offline_timeout: Duration,
 ) -> Result<(Vec<NodeServer>, u64), StoreError> {
     let status = page.status.map(NodeStatus::as_str);
-    let total: i64 = sqlx::query_scalar(concat!(
-        "SELECT count(*) FROM node_server n LEFT JOIN node_heartbeat h ON h.node_server_id = n.id \
-         WHERE $2::text IS NULL OR $2 = ",
-        status!()
+    let total = with_status!(query_scalar!(
+        "SELECT count(*) AS \"count!\"",
+        "WHERE $2::text IS NULL OR s.status = $2",
+        micros(offline_timeout),
+        status,
     ))
-    .bind(micros(offline_timeout))
-    .bind(status)
-    .persistent(transaction.persistent())
-    .fetch_one(transaction.connection())
+    .fetch_one(&mut *transaction)
     .await?;
-    let rows: Vec<Row> = sqlx::query_as(concat!(
-        select!("WHERE $2::text IS NULL OR $2 = "),
-        status!(),
-        " ORDER BY n.id LIMIT $3 OFFSET $4"
-    ))
-    .bind(micros(offline_timeout))
-    .bind(status)
-    .bind(i64::from(page.limit))
-    .bind(i64::from(page.offset))
-    .persistent(transaction.persistent())
-    .fetch_all(transaction.connection())
+    let rows = rows!(
+        "WHERE $2::text IS NULL OR s.status = $2 ORDER BY n.id LIMIT $3 OFFSET $4",
+        micros(offline_timeout),
+        status,
+        i64::from(page.limit),
+        i64::from(page.offset),
+    )
+    .fetch_all(transaction)
     .await?;
     let nodes = rows.into_iter().map(NodeServer::try_from);
     Ok((nodes.collect::<Result<_, _>>()?, unsigned(total, "count")?))
@@ -91,7 +100,11 @@ pub async fn find(
     id: NodeServerId,
     offline_timeout: Duration,
 ) -> Result<Option<NodeServer>, StoreError> {
-    one(transaction, select!("WHERE n.id = $2"), id, offline_timeout).await
+    rows!("WHERE n.id = $2", micros(offline_timeout), id.0)
+        .fetch_optional(transaction)
+        .await?
+        .map(NodeServer::try_from)
+        .transpose()
 }
 
 /// One node server, which nobody else can write until the transaction ends.
@@ -100,24 +113,15 @@ pub async fn lock(
     id: NodeServerId,
     offline_timeout: Duration,
 ) -> Result<Option<NodeServer>, StoreError> {
-    let statement = select!("WHERE n.id = $2 FOR UPDATE OF n");
-    one(transaction, statement, id, offline_timeout).await
-}
-
-/// The row of one node server by a statement over `select!`.
-async fn one(
-    transaction: &mut Transaction,
-    statement: &'static str,
-    id: NodeServerId,
-    offline_timeout: Duration,
-) -> Result<Option<NodeServer>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(statement)
-        .bind(micros(offline_timeout))
-        .bind(id.0)
-        .persistent(transaction.persistent())
-        .fetch_optional(transaction.connection())
-        .await?;
-    row.map(NodeServer::try_from).transpose()
+    rows!(
+        "WHERE n.id = $2 FOR UPDATE OF n",
+        micros(offline_timeout),
+        id.0
+    )
+    .fetch_optional(transaction)
+    .await?
+    .map(NodeServer::try_from)
+    .transpose()
 }
 
 /// Adds a node server and gives it its number.
@@ -126,20 +130,19 @@ pub async fn insert(
     config: &NodeServerConfig,
 ) -> Result<NodeServerId, StoreError> {
     let values = config.values();
-    let id: i32 = sqlx::query_scalar(
+    let id = sqlx::query_scalar!(
         "INSERT INTO node_server (name, address, country, location, route_class, bandwidth_bps, \
          max_sessions, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+        values.name,
+        values.address,
+        values.country,
+        values.location,
+        values.route_class,
+        values.bandwidth_bps.cast_signed(),
+        values.max_sessions.cast_signed(),
+        Json(&values.metadata) as _,
     )
-    .bind(&values.name)
-    .bind(&values.address)
-    .bind(&values.country)
-    .bind(&values.location)
-    .bind(&values.route_class)
-    .bind(values.bandwidth_bps.cast_signed())
-    .bind(values.max_sessions.cast_signed())
-    .bind(Json(&values.metadata))
-    .persistent(transaction.persistent())
-    .fetch_one(transaction.connection())
+    .fetch_one(transaction)
     .await?;
     Ok(NodeServerId(id))
 }
@@ -151,22 +154,21 @@ pub async fn update(
     config: &NodeServerConfig,
 ) -> Result<(), StoreError> {
     let values = config.values();
-    sqlx::query(
+    sqlx::query!(
         "UPDATE node_server SET name = $2, address = $3, country = $4, location = $5, \
          route_class = $6, bandwidth_bps = $7, max_sessions = $8, metadata = $9, \
          revision = revision + 1, updated_at = now() WHERE id = $1",
+        id.0,
+        values.name,
+        values.address,
+        values.country,
+        values.location,
+        values.route_class,
+        values.bandwidth_bps.cast_signed(),
+        values.max_sessions.cast_signed(),
+        Json(&values.metadata) as _,
     )
-    .bind(id.0)
-    .bind(&values.name)
-    .bind(&values.address)
-    .bind(&values.country)
-    .bind(&values.location)
-    .bind(&values.route_class)
-    .bind(values.bandwidth_bps.cast_signed())
-    .bind(values.max_sessions.cast_signed())
-    .bind(Json(&values.metadata))
-    .persistent(transaction.persistent())
-    .execute(transaction.connection())
+    .execute(transaction)
     .await?;
     Ok(())
 }
@@ -177,37 +179,35 @@ pub async fn set_maintenance(
     id: NodeServerId,
     reason: Option<&str>,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE node_server SET \
          maintenance_since = CASE WHEN $2::text IS NULL THEN NULL \
          ELSE coalesce(maintenance_since, now()) END, \
          maintenance_reason = coalesce($2, ''), \
          revision = revision + 1, updated_at = now() WHERE id = $1",
+        id.0,
+        reason,
     )
-    .bind(id.0)
-    .bind(reason)
-    .persistent(transaction.persistent())
-    .execute(transaction.connection())
+    .execute(transaction)
     .await?;
     Ok(())
 }
 
 /// Counts a write that changes nothing in the row itself.
 pub async fn touch(transaction: &mut Transaction, id: NodeServerId) -> Result<(), StoreError> {
-    sqlx::query("UPDATE node_server SET revision = revision + 1, updated_at = now() WHERE id = $1")
-        .bind(id.0)
-        .persistent(transaction.persistent())
-        .execute(transaction.connection())
-        .await?;
+    sqlx::query!(
+        "UPDATE node_server SET revision = revision + 1, updated_at = now() WHERE id = $1",
+        id.0,
+    )
+    .execute(transaction)
+    .await?;
     Ok(())
 }
 
 /// Removes a node server, its tokens and its heartbeat.
 pub async fn delete(transaction: &mut Transaction, id: NodeServerId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM node_server WHERE id = $1")
-        .bind(id.0)
-        .persistent(transaction.persistent())
-        .execute(transaction.connection())
+    sqlx::query!("DELETE FROM node_server WHERE id = $1", id.0)
+        .execute(transaction)
         .await?;
     Ok(())
 }
@@ -217,18 +217,15 @@ pub async fn count_by_status(
     transaction: &mut Transaction,
     offline_timeout: Duration,
 ) -> Result<Vec<(NodeStatus, i64)>, StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(concat!(
-        "SELECT ",
-        status!(),
-        ", count(*) FROM node_server n LEFT JOIN node_heartbeat h ON h.node_server_id = n.id \
-         GROUP BY 1"
+    let rows = with_status!(query!(
+        "SELECT s.status AS \"status!\", count(*) AS \"count!\"",
+        "GROUP BY s.status",
+        micros(offline_timeout),
     ))
-    .bind(micros(offline_timeout))
-    .persistent(transaction.persistent())
-    .fetch_all(transaction.connection())
+    .fetch_all(transaction)
     .await?;
     rows.into_iter()
-        .map(|(status, count)| Ok((node_status(&status)?, count)))
+        .map(|row| Ok((node_status(&row.status)?, row.count)))
         .collect()
 }
 
@@ -248,7 +245,6 @@ fn node_status(name: &str) -> Result<NodeStatus, StoreError> {
     NodeStatus::from_name(name).ok_or(StoreError::Corrupt("status"))
 }
 
-#[derive(sqlx::FromRow)]
 struct Row {
     id: i32,
     name: String,
@@ -265,13 +261,7 @@ struct Row {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     status: String,
-    #[sqlx(flatten)]
-    heartbeat: HeartbeatRow,
-}
-
-/// All present or all absent, since they come from one row of a LEFT JOIN.
-#[derive(sqlx::FromRow)]
-struct HeartbeatRow {
+    // All present or all absent from here on, since they come from one row of a LEFT JOIN.
     received_at: Option<DateTime<Utc>>,
     agent_version: Option<String>,
     protocol_version: Option<i32>,
@@ -293,6 +283,7 @@ impl TryFrom<Row> for NodeServer {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
+        let last_heartbeat = row.last_heartbeat()?;
         let config = NodeServerConfig::from_stored(NodeServerDraft {
             name: row.name,
             address: row.address,
@@ -312,28 +303,28 @@ impl TryFrom<Row> for NodeServer {
                 since,
                 reason: row.maintenance_reason,
             }),
-            last_heartbeat: row.heartbeat.into_heartbeat()?,
+            last_heartbeat,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
     }
 }
 
-impl HeartbeatRow {
-    fn into_heartbeat(self) -> Result<Option<LastHeartbeat>, StoreError> {
+impl Row {
+    fn last_heartbeat(&self) -> Result<Option<LastHeartbeat>, StoreError> {
         let Some(received_at) = self.received_at else {
             return Ok(None);
         };
         let load = [self.load_1m, self.load_5m, self.load_15m];
         Ok(Some(LastHeartbeat {
             received_at,
-            agent_version: self.agent_version.unwrap_or_default(),
+            agent_version: self.agent_version.clone().unwrap_or_default(),
             protocol_version: unsigned32(
                 self.protocol_version.unwrap_or_default(),
                 "protocol_version",
             )?,
-            boot_id: self.boot_id.unwrap_or_default(),
-            config_hash: self.config_hash.unwrap_or_default(),
+            boot_id: self.boot_id.clone().unwrap_or_default(),
+            config_hash: self.config_hash.clone().unwrap_or_default(),
             performance: Performance {
                 cpu_usage_ratio: self.cpu_usage_ratio.unwrap_or_default(),
                 memory_used_bytes: unsigned(

@@ -14,12 +14,13 @@ pub async fn insert(
     node: NodeServerId,
     digest: &Digest,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO node_token (node_server_id, digest) VALUES ($1, $2)")
-        .bind(node.0)
-        .bind(digest.as_bytes())
-        .persistent(transaction.persistent())
-        .execute(transaction.connection())
-        .await?;
+    sqlx::query!(
+        "INSERT INTO node_token (node_server_id, digest) VALUES ($1, $2)",
+        node.0,
+        digest.as_bytes(),
+    )
+    .execute(transaction)
+    .await?;
     Ok(())
 }
 
@@ -30,20 +31,21 @@ pub async fn retire(
     node: NodeServerId,
     grace: Duration,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
-    sqlx::query("DELETE FROM node_token WHERE node_server_id = $1 AND expires_at IS NOT NULL")
-        .bind(node.0)
-        .persistent(transaction.persistent())
-        .execute(transaction.connection())
-        .await?;
-    Ok(sqlx::query_scalar(
-        "UPDATE node_token SET expires_at = now() + $2 * interval '1 microsecond' \
-         WHERE node_server_id = $1 AND expires_at IS NULL RETURNING expires_at",
+    sqlx::query!(
+        "DELETE FROM node_token WHERE node_server_id = $1 AND expires_at IS NOT NULL",
+        node.0,
     )
-    .bind(node.0)
-    .bind(i64::try_from(grace.as_micros()).unwrap_or(i64::MAX))
-    .persistent(transaction.persistent())
-    .fetch_optional(transaction.connection())
-    .await?)
+    .execute(&mut *transaction)
+    .await?;
+    let end = sqlx::query_scalar!(
+        "UPDATE node_token SET expires_at = now() + $2::bigint * interval '1 microsecond' \
+         WHERE node_server_id = $1 AND expires_at IS NULL RETURNING expires_at",
+        node.0,
+        i64::try_from(grace.as_micros()).unwrap_or(i64::MAX),
+    )
+    .fetch_optional(transaction)
+    .await?;
+    Ok(end.flatten())
 }
 
 /// The tokens that work now, the current one first.
@@ -51,22 +53,15 @@ pub async fn list(
     transaction: &mut Transaction,
     node: NodeServerId,
 ) -> Result<Vec<NodeToken>, StoreError> {
-    let rows: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)> = sqlx::query_as(
+    Ok(sqlx::query_as!(
+        NodeToken,
         "SELECT created_at, expires_at FROM node_token \
          WHERE node_server_id = $1 AND (expires_at IS NULL OR expires_at > now()) \
          ORDER BY expires_at DESC NULLS FIRST",
+        node.0,
     )
-    .bind(node.0)
-    .persistent(transaction.persistent())
-    .fetch_all(transaction.connection())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(created_at, expires_at)| NodeToken {
-            created_at,
-            expires_at,
-        })
-        .collect())
+    .fetch_all(transaction)
+    .await?)
 }
 
 /// The digests of the tokens that work now.
@@ -74,13 +69,12 @@ pub async fn digests(
     transaction: &mut Transaction,
     node: NodeServerId,
 ) -> Result<Vec<Digest>, StoreError> {
-    let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+    let rows = sqlx::query_scalar!(
         "SELECT digest FROM node_token \
          WHERE node_server_id = $1 AND (expires_at IS NULL OR expires_at > now())",
+        node.0,
     )
-    .bind(node.0)
-    .persistent(transaction.persistent())
-    .fetch_all(transaction.connection())
+    .fetch_all(transaction)
     .await?;
     rows.iter()
         .map(|bytes| Digest::from_stored(bytes).ok_or(StoreError::Corrupt("digest")))

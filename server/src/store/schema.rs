@@ -41,8 +41,7 @@ pub async fn fit(database: &Database, deadline: Instant) -> Result<Fit, StoreErr
     let present: bool = sqlx::query_scalar(
         "SELECT to_regclass('_sqlx_migrations') IS NOT NULL AND to_regclass('schema_compatibility') IS NOT NULL",
     )
-    .persistent(transaction.persistent())
-    .fetch_one(transaction.connection())
+    .fetch_one(&mut transaction)
     .await?;
     if !present {
         transaction.commit().await?;
@@ -52,8 +51,7 @@ pub async fn fit(database: &Database, deadline: Instant) -> Result<Fit, StoreErr
         "SELECT coalesce((SELECT max(version) FROM _sqlx_migrations WHERE success), 0), \
          (SELECT serves_from FROM schema_compatibility)",
     )
-    .persistent(transaction.persistent())
-    .fetch_one(transaction.connection())
+    .fetch_one(&mut transaction)
     .await?;
     transaction.commit().await?;
     Ok(compare(found, serves_from, needed()))

@@ -1,0 +1,106 @@
+//! A transaction, which statements run on as they would on a connection.
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{
+    PgArguments, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres,
+};
+use sqlx::{Describe, Either, Error, Execute, Executor, SqlStr};
+
+use super::StoreError;
+
+/// A transaction; rolled back unless [`Self::commit`] is called.
+#[derive(Debug)]
+pub struct Transaction {
+    inner: sqlx::Transaction<'static, Postgres>,
+    /// Whether statements may stay prepared: not behind a pooler, where the next transaction may
+    /// meet another connection's statement under the same name.
+    persistent: bool,
+}
+
+impl Transaction {
+    pub(super) fn new(inner: sqlx::Transaction<'static, Postgres>, persistent: bool) -> Self {
+        Self { inner, persistent }
+    }
+
+    /// Makes the changes last.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.inner.commit().await?)
+    }
+
+    fn parts<Q>(&mut self, query: Q) -> (&mut PgConnection, Statement<Q>) {
+        let statement = Statement {
+            query,
+            persistent: self.persistent,
+        };
+        (&mut self.inner, statement)
+    }
+}
+
+/// A query that stays prepared only where that is safe. `sqlx::query!` has no switch for it.
+struct Statement<Q> {
+    query: Q,
+    persistent: bool,
+}
+
+impl<'q, Q: Execute<'q, Postgres>> Execute<'q, Postgres> for Statement<Q> {
+    fn sql(self) -> SqlStr {
+        self.query.sql()
+    }
+
+    fn statement(&self) -> Option<&PgStatement> {
+        self.query.statement()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
+        self.query.take_arguments()
+    }
+
+    fn persistent(&self) -> bool {
+        self.persistent && self.query.persistent()
+    }
+}
+
+impl<'c> Executor<'c> for &'c mut Transaction {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let (connection, statement) = self.parts(query);
+        connection.fetch_many(statement)
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let (connection, statement) = self.parts(query);
+        connection.fetch_optional(statement)
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        'c: 'e,
+    {
+        (&mut *self.inner).prepare_with(sql, parameters)
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+    where
+        'c: 'e,
+    {
+        (&mut *self.inner).describe(sql)
+    }
+}
