@@ -12,6 +12,7 @@ use std::time::Duration;
 mod check;
 mod load;
 pub mod raw;
+mod retention;
 #[cfg(test)]
 mod tests;
 
@@ -65,6 +66,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// A node is offline when its last heartbeat is older than this.
     pub offline_timeout: Duration,
+    /// How long records are kept.
+    pub retention: raw::Retention,
     /// Logs, traces and metrics out.
     pub telemetry: telecom_telemetry::Settings,
     /// The end of the process.

@@ -28,7 +28,7 @@ pub(super) fn check(raw: &Raw, origins: &Origins) -> Result<Config, InvalidConfi
     }
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     origins: &'a Origins,
     problems: Vec<Problem>,
 }
@@ -67,6 +67,7 @@ impl Checker<'_> {
             1_000,
             86_400_000,
         );
+        let retention = self.retention(&raw.retention);
         let shutdown = self.shutdown(&raw.shutdown);
         Some(Config {
             grpc: grpc?,
@@ -82,12 +83,13 @@ impl Checker<'_> {
                 interval,
             },
             offline_timeout: offline_timeout?,
+            retention,
             telemetry: telemetry?,
             shutdown: shutdown?,
         })
     }
 
-    fn problem(&mut self, key: &str, reason: impl Into<String>) {
+    pub(super) fn problem(&mut self, key: &str, reason: impl Into<String>) {
         self.problems.push(Problem {
             source: self.origins.of(key),
             key: key.to_owned(),
@@ -248,7 +250,7 @@ impl Checker<'_> {
         Some(duration)
     }
 
-    fn size(&mut self, key: &str, value: u32, min: u32, max: u32) -> u32 {
+    pub(super) fn size(&mut self, key: &str, value: u32, min: u32, max: u32) -> u32 {
         let value = self.whole(key, u64::from(value), u64::from(min), u64::from(max));
         u32::try_from(value).unwrap_or(max)
     }

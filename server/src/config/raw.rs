@@ -23,6 +23,8 @@ pub struct Raw {
     pub otel: Otel,
     /// When a node counts as offline.
     pub node_health_check: NodeHealthCheck,
+    /// How long records are kept.
+    pub retention: Retention,
     /// Log lines.
     pub logging: Logging,
     /// The end of the process.
@@ -195,6 +197,38 @@ impl Default for NodeHealthCheck {
     fn default() -> Self {
         Self {
             offline_timeout: "90s".to_owned(),
+        }
+    }
+}
+
+/// The `retention` section: whole days, after which records are dropped.
+#[allow(
+    clippy::struct_field_names,
+    reason = "the unit belongs to the names of the keys"
+)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Usage as nodes reported it.
+    pub raw_usage_days: u32,
+    /// Usage by the quarter of an hour.
+    pub quarter_hour_days: u32,
+    /// Usage by the hour.
+    pub hourly_days: u32,
+    /// Usage by the day.
+    pub daily_days: u32,
+    /// Hourly states of node servers.
+    pub status_history_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            raw_usage_days: 14,
+            quarter_hour_days: 35,
+            hourly_days: 100,
+            daily_days: 800,
+            status_history_days: 400,
         }
     }
 }

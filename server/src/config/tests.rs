@@ -38,6 +38,7 @@ fn nothing_given_means_defaults() {
     assert_eq!(config.http.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(config.offline_timeout, Duration::from_secs(90));
     assert_eq!(config.metrics.interval, Duration::from_secs(15));
+    assert_eq!(config.retention.daily_days, 800);
     assert!(config.database.is_none() && config.admin_token.is_none());
     assert!(matches!(config.metrics.access, MetricsAccess::Open));
 }

@@ -112,6 +112,22 @@ async fn files_say_what_is_wrong_with_them() {
             "metrics: {export_interval_secs: 0}",
             "FILE: metrics.export_interval_secs: 0 is not between 1 and 3600",
         ),
+        (
+            "retention: {raw_usage_days: 6}",
+            "FILE: retention.raw_usage_days: 6 is not between 7 and 366",
+        ),
+        (
+            "retention: {quarter_hour_days: 31}",
+            "FILE: retention.quarter_hour_days: 31 is not between 32 and 1100",
+        ),
+        (
+            "retention: {hourly_days: 34}",
+            "FILE: retention.hourly_days: 34 is fewer than the 35 of retention.quarter_hour_days",
+        ),
+        (
+            "retention: {status_history_days: 92}",
+            "FILE: retention.status_history_days: 92 is not between 93 and 3660",
+        ),
         ("- a\n- b", "FILE: must be a mapping of sections"),
         ("grpc: [", "FILE: is not valid YAML: "),
         ("grpc: 5", "FILE: grpc: found "),
