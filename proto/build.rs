@@ -4,9 +4,15 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 2] = [
+const FILES: [&str; 8] = [
+    "telecom/v1/audit.proto",
     "telecom/v1/node_agent.proto",
+    "telecom/v1/node_client.proto",
     "telecom/v1/node_server.proto",
+    "telecom/v1/package.proto",
+    "telecom/v1/package_queue.proto",
+    "telecom/v1/telecom.proto",
+    "telecom/v1/user.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -21,6 +27,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptor.bin"), bare.encode_to_vec())?;
 
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    // Ordered maps: one message has one encoding, so that a repeated request can be recognized.
+    tonic_prost_build::configure()
+        .btree_map(".")
+        .compile_fds(descriptors)?;
     Ok(())
 }

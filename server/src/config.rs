@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+mod auth;
 mod check;
 mod load;
 pub mod raw;
@@ -16,7 +17,7 @@ mod retention;
 #[cfg(test)]
 mod tests;
 
-use crate::auth::Digest;
+use crate::auth::{Digest, JwksUrl, Rules, Secret};
 use sqlx::postgres::PgConnectOptions;
 
 /// What is wrong with the configuration: where, which key, why.
@@ -60,8 +61,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// The database; absent when no URL was given.
     pub database: Option<Database>,
-    /// What the administrator's token must match; absent when none was given.
-    pub admin_token: Option<Digest>,
+    /// Who may call.
+    pub auth: Auth,
     /// The metrics endpoint.
     pub metrics: Metrics,
     /// A node is offline when its last heartbeat is older than this.
@@ -114,6 +115,26 @@ impl fmt::Debug for Database {
             .field("pooler", &self.pooler)
             .finish_non_exhaustive()
     }
+}
+
+/// Who may call, besides nodes.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// What tokens are signed with; absent when neither a secret nor a URL was given.
+    pub keys: Option<Signing>,
+    /// What else has to be right about a token.
+    pub rules: Rules,
+    /// The operator's own token, and the one before; none when no operator is about.
+    pub operator: Vec<Digest>,
+}
+
+/// What tokens are signed with.
+#[derive(Debug, Clone)]
+pub enum Signing {
+    /// HS256 with one of these; the first is the current one.
+    Secrets(Vec<Secret>),
+    /// The keys at this URL.
+    Jwks(JwksUrl),
 }
 
 /// The metrics endpoint.

@@ -7,11 +7,11 @@ mod manage;
 use tokio::time::Instant;
 
 pub use agent::{AgentService, AuthenticateNode, HeartbeatReceipt, ReceiveHeartbeat};
-pub use error::DomainError;
+pub use error::{DomainError, Kind, Obstacle, Thing};
 pub use manage::{
     AdminCreateServer, AdminDeleteServer, AdminListServers, AdminRotateToken, AdminSetMaintenance,
-    AdminShowServer, AdminUpdateServer, CreatedServer, ManageService, RotatedToken, ServerDetail,
-    ServerPage,
+    AdminShowServer, AdminUpdateServer, CreatedServer, Idempotency, ManageService, RotatedToken,
+    ServerDetail, ServerPage,
 };
 
 use crate::auth::Caller;

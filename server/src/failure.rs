@@ -31,6 +31,12 @@ pub enum Failure {
     /// A defect in the descriptors.
     #[error(transparent)]
     Reflection(#[from] ReflectionError),
+    /// A token cannot be signed.
+    #[error("the token cannot be signed: {0}")]
+    Token(#[source] jsonwebtoken::errors::Error),
+    /// Arguments that do not go together.
+    #[error("{0}")]
+    Usage(String),
     /// The system refuses something the server cannot be without.
     #[error("{0}: {1}")]
     System(&'static str, #[source] std::io::Error),
@@ -40,12 +46,13 @@ impl Failure {
     /// 2 for a configuration that cannot be used, 1 for anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Usage(_) => 2,
             Self::Migration(_)
             | Self::Bind(_)
             | Self::Telemetry(_)
             | Self::Metrics(_)
             | Self::Reflection(_)
+            | Self::Token(_)
             | Self::System(..) => 1,
         }
     }
@@ -64,6 +71,8 @@ impl Failure {
             | Self::Telemetry(_)
             | Self::Metrics(_)
             | Self::Reflection(_)
+            | Self::Token(_)
+            | Self::Usage(_)
             | Self::System(..) => "Internal",
         }
     }

@@ -1,7 +1,7 @@
 //! The gRPC and metrics server over PostgreSQL.
 //!
-//! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`] and
-//! [`auth`] are the vocabulary all three share. [`serve`] puts the parts together.
+//! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`],
+//! [`users`] and [`auth`] are the vocabulary all three share. [`serve`] puts the parts together.
 
 pub mod auth;
 pub mod config;
@@ -12,7 +12,10 @@ pub mod metrics;
 pub mod net;
 pub mod nodes;
 pub mod readiness;
+pub mod revision;
 pub mod rpc;
 pub mod sampler;
 pub mod serve;
 pub mod store;
+pub mod users;
+pub mod violation;

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, Parser, Subcommand};
-use telecom_server::config::{Config, InvalidConfig, Problem};
+use telecom_server::auth::{Role, mint};
+use telecom_server::config::{Config, InvalidConfig, Problem, Signing};
 use telecom_server::failure::Failure;
 use telecom_server::metrics::Metrics;
 use telecom_server::serve::{self, Required};
 use telecom_server::store::schema;
+use telecom_server::users::UserId;
 
 /// The gRPC and metrics server of a network or voice provider, over PostgreSQL.
 ///
 /// Every value of the configuration file can be given by environment: `TELECOM__SECTION__KEY`.
-/// Secrets only come that way: `TELECOM__DATABASE__URL`, `TELECOM__AUTH__ADMIN_TOKEN` and others.
+/// Secrets only come that way: `TELECOM__DATABASE__URL`, `TELECOM__AUTH__JWT_SECRET` and others.
 #[derive(Parser)]
 #[command(name = "telecom-server", version)]
 struct Cli {
@@ -49,6 +51,20 @@ enum Command {
     CheckConfig {
         #[command(flatten)]
         source: Source,
+    },
+    /// Print a token signed with `TELECOM__AUTH__JWT_SECRET`, for development and first steps.
+    Token {
+        #[command(flatten)]
+        source: Source,
+        /// What it allows: admin, support, viewer, user, collector or operator.
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// Whom it is issued to; for the role user, the id of a subscriber.
+        #[arg(long, default_value = "development")]
+        subject: String,
+        /// How long it works.
+        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+        ttl: Duration,
     },
 }
 
@@ -120,6 +136,12 @@ fn start(command: &Command) -> Result<(), Failure> {
             runtime.block_on(migrate(&config, *connect_timeout))
         }
         Command::CheckConfig { source } => check(&source.load()?),
+        Command::Token {
+            source,
+            role,
+            subject,
+            ttl,
+        } => token(&source.load()?, *role, subject, *ttl),
     };
     // What is still blocking then has no business to.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -147,20 +169,15 @@ fn missing(key: &str, reason: &str) -> Problem {
 }
 
 const NO_URL: &str = "is not set; it is postgresql://user:password@host:5432/database";
-const NO_TOKEN: &str = "is not set; administrators' methods are never open: any 16 or more characters, such as the output of `openssl rand -hex 16`";
+const NO_KEYS: &str = "is not set, nor auth.jwks_url; methods are never open: give 32 or more random bytes, such as the output of `openssl rand -hex 32`, or the URL of your issuer's keys";
 
 fn required(config: &Config) -> Result<Required, Failure> {
-    match (config.database.clone(), config.admin_token.clone()) {
-        (Some(database), Some(admin_token)) => Ok(Required {
-            database,
-            admin_token,
-        }),
-        (database, token) => {
+    match (config.database.clone(), config.auth.keys.clone()) {
+        (Some(database), Some(keys)) => Ok(Required { database, keys }),
+        (database, keys) => {
             let url = database.is_none().then(|| missing("database.url", NO_URL));
-            let token = token
-                .is_none()
-                .then(|| missing("auth.admin_token", NO_TOKEN));
-            Err(InvalidConfig(url.into_iter().chain(token).collect()).into())
+            let keys = keys.is_none().then(|| missing("auth.jwt_secret", NO_KEYS));
+            Err(InvalidConfig(url.into_iter().chain(keys).collect()).into())
         }
     }
 }
@@ -189,10 +206,38 @@ fn check(config: &Config) -> Result<(), Failure> {
     if config.database.is_none() {
         notes += "note: TELECOM__DATABASE__URL is not set here; serve and migrate need it\n";
     }
-    if config.admin_token.is_none() {
-        notes += "note: TELECOM__AUTH__ADMIN_TOKEN is not set here; serve needs it\n";
+    if config.auth.keys.is_none() {
+        notes += "note: neither TELECOM__AUTH__JWT_SECRET nor auth.jwks_url is set here; serve needs one\n";
     }
+    print(&notes)
+}
+
+fn token(config: &Config, role: Role, subject: &str, ttl: Duration) -> Result<(), Failure> {
+    if role == Role::User && subject.parse::<UserId>().is_err() {
+        let reason = "--subject: a token of the role user needs the id of a subscriber: a UUID";
+        return Err(Failure::Usage(reason.to_owned()));
+    }
+    let secret = match &config.auth.keys {
+        Some(Signing::Secrets(secrets)) => secrets.first().ok_or(NO_KEYS),
+        Some(Signing::Jwks(_)) => Err("is not set: tokens come from the issuer of auth.jwks_url"),
+        None => Err(NO_KEYS),
+    };
+    let secret =
+        secret.map_err(|reason| InvalidConfig(vec![missing("auth.jwt_secret", reason)]))?;
+    let now = SystemTime::now();
+    let token = mint(secret, &config.auth.rules, subject, role, now, ttl);
+    print(&format!("{}\n", token.map_err(Failure::Token)?.expose()))
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::from_name(text).ok_or_else(|| {
+        let roles = Role::OF_TOKENS.map(Role::as_str).join(", ");
+        format!("not a role; there are {roles}")
+    })
+}
+
+fn print(text: &str) -> Result<(), Failure> {
     std::io::stdout()
-        .write_all(notes.as_bytes())
+        .write_all(text.as_bytes())
         .map_err(|error| Failure::System("standard output", error))
 }

@@ -6,15 +6,15 @@ mod config;
 mod heartbeat;
 #[cfg(test)]
 mod tests;
-mod violation;
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use crate::revision::Revision;
+
 pub use config::{ConfigField, NodeServerConfig, NodeServerDraft};
 pub use heartbeat::{Compatibility, Heartbeat, HeartbeatDraft, PROTOCOL_VERSIONS, Performance};
-pub use violation::{Violation, check_reason};
 
 /// The number of a node server; positive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,17 +23,6 @@ pub struct NodeServerId(pub i32);
 impl fmt::Display for NodeServerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// Counts an administrator's writes to a node server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revision(pub i64);
-
-impl Revision {
-    /// The form that callers see and hand back.
-    pub fn etag(self) -> String {
-        format!("r{}", self.0)
     }
 }
 
@@ -91,6 +80,8 @@ pub struct NodeServer {
     pub maintenance: Option<Maintenance>,
     /// Its last heartbeat.
     pub last_heartbeat: Option<LastHeartbeat>,
+    /// How many node clients run on it.
+    pub client_count: u32,
     /// When it was registered, by the database's clock.
     pub created_at: DateTime<Utc>,
     /// When an administrator last changed it, by the database's clock.

@@ -11,32 +11,37 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::Layer as _;
 
-use crate::auth::Digest;
+use crate::auth::{Digest, Verifier};
 use crate::domain::{AgentService, ManageService};
 use crate::metrics::Metrics;
 use crate::store::Database;
 
 mod authenticate;
+mod call;
 mod convert;
 mod deadline;
 mod gateway;
 mod methods;
 mod node_agent;
 mod node_server_manage;
+mod requests;
 mod status;
 mod streams;
 #[cfg(test)]
 mod tests;
 
 pub use gateway::Gateway;
+use gateway::Limits;
 pub use methods::SERVICES;
 use tokio_util::sync::CancellationToken;
 
 /// What the gRPC port needs to know.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The administrator's token.
-    pub admin_token: Digest,
+    /// Verifies the tokens of people and programs.
+    pub verifier: Verifier,
+    /// The operator's own token, and the one before.
+    pub operator: Vec<Digest>,
     /// The largest message that is read, in bytes.
     pub max_message_bytes: usize,
     /// Requests worked on at a time.
@@ -54,13 +59,17 @@ pub struct ReflectionError(#[from] tonic_reflection::server::Error);
 
 /// All services of the gRPC port, gRPC-Web included. Streams end when `drain` is cancelled.
 pub fn service<H: Health>(
-    options: &Options,
+    options: Options,
     database: Database,
     metrics: Metrics,
     health: HealthServer<H>,
     drain: CancellationToken,
 ) -> Result<GrpcWebService<Gateway>, ReflectionError> {
     let limit = options.max_message_bytes;
+    let limits = Limits {
+        max_in_flight: options.max_in_flight,
+        request_timeout: options.request_timeout,
+    };
     let manage = ManageService::new(database.clone(), options.offline_timeout);
     let agent = AgentService::new(database, options.offline_timeout);
     let manage = NodeServerManageServer::new(node_server_manage::Rpc::new(manage))
@@ -81,7 +90,7 @@ pub fn service<H: Health>(
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .prepare();
-    let authenticator = authenticate::Authenticator::new(options.admin_token.clone(), agent);
-    let gateway = Gateway::new(routes, Arc::new(authenticator), options, metrics, drain);
+    let authenticator = authenticate::Authenticator::new(options.verifier, options.operator, agent);
+    let gateway = Gateway::new(routes, Arc::new(authenticator), limits, metrics, drain);
     Ok(GrpcWebLayer::new().layer(gateway))
 }

@@ -9,8 +9,8 @@ use tokio_util::task::TaskTracker;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::auth::Digest;
-use crate::config::{self, Config};
+use crate::auth::{Jwks, Keys, Verifier};
+use crate::config::{self, Config, Signing};
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::net::{Acceptor, Port, Stop};
@@ -32,8 +32,8 @@ pub struct Options {
 pub struct Required {
     /// How PostgreSQL is reached.
     pub database: config::Database,
-    /// The administrator's token.
-    pub admin_token: Digest,
+    /// What tokens are signed with.
+    pub keys: Signing,
 }
 
 /// The last spans, samples and log lines have this long to get out.
@@ -79,9 +79,17 @@ async fn run(
 
     let grpc = Acceptor::bind(Port::Grpc, config.grpc.clone(), metrics.clone()).await?;
     let http = Acceptor::bind(Port::Http, config.http.clone(), metrics.clone()).await?;
+    let (keys, jwks) = match required.keys {
+        Signing::Secrets(secrets) => (Keys::Secrets(secrets), None),
+        Signing::Jwks(url) => {
+            let jwks = Jwks::new(url);
+            (Keys::Jwks(jwks.clone()), Some(jwks))
+        }
+    };
     let service = rpc::service(
-        &rpc::Options {
-            admin_token: required.admin_token,
+        rpc::Options {
+            verifier: Verifier::new(keys, config.auth.rules.clone()),
+            operator: config.auth.operator.clone(),
             max_message_bytes: config.max_message_bytes,
             max_in_flight: config.max_in_flight,
             request_timeout: config.request_timeout,
@@ -116,6 +124,7 @@ async fn run(
             database.watch_replica(),
             sampler.run(),
             follow(&board, &health),
+            keep_fresh(jwks.as_ref()),
         )
     };
     tokio::pin!(background);
@@ -191,6 +200,13 @@ async fn end(
     let _ = timeout(Duration::from_secs(1), tasks.wait()).await;
 }
 
+/// Until the future is dropped; returns at once when tokens are signed with a secret.
+async fn keep_fresh(jwks: Option<&Jwks>) {
+    if let Some(jwks) = jwks {
+        jwks.keep_fresh().await;
+    }
+}
+
 /// gRPC health says what `/healthz/ready` says.
 async fn follow(board: &Board, health: &HealthReporter) {
     let mut readiness = board.subscribe();
@@ -209,7 +225,7 @@ async fn mirror(health: &HealthReporter, ready: bool) {
     } else {
         ServingStatus::NotServing
     };
-    for service in ["", rpc::SERVICES[0], rpc::SERVICES[1]] {
+    for service in std::iter::once("").chain(rpc::SERVICES) {
         health.set_service_status(service, status).await;
     }
 }

@@ -7,6 +7,7 @@ pub mod audit;
 mod database;
 mod error;
 pub mod heartbeats;
+pub mod idempotency;
 pub mod node_servers;
 pub mod node_tokens;
 mod replica;

@@ -14,3 +14,4 @@ pub mod operator;
 pub mod postgres;
 pub mod scenario;
 pub mod telecom;
+pub mod tokens;

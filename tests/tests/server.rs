@@ -12,6 +12,8 @@ mod server {
     mod garbage;
     mod health;
     mod heartbeat;
+    mod jwks;
+    mod jwt;
     mod manage;
     mod migrations;
     mod pooler;

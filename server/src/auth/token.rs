@@ -47,6 +47,11 @@ impl Digest {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
+    /// The digest of anything else.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     /// A digest as it was stored; `None` when it is not 32 bytes long.
     pub fn from_stored(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)

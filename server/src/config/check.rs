@@ -14,9 +14,6 @@ use super::raw::{self, Raw};
 use super::{Config, Database, InvalidConfig, Listener, Metrics, MetricsAccess, Problem, Shutdown};
 use crate::auth::Digest;
 
-/// Shortest administrator's token; 16 random characters are out of reach of guessing.
-const ADMIN_TOKEN_MIN: usize = 16;
-
 pub(super) fn check(raw: &Raw, origins: &Origins) -> Result<Config, InvalidConfig> {
     let mut checker = Checker {
         origins,
@@ -60,7 +57,7 @@ impl Checker<'_> {
             3_600_000,
         );
         let database = self.database(&raw.database);
-        let admin_token = self.admin_token(raw.auth.admin_token.as_deref());
+        let auth = self.auth(&raw.auth);
         let offline_timeout = self.duration(
             "node_health_check.offline_timeout",
             &raw.node_health_check.offline_timeout,
@@ -76,7 +73,7 @@ impl Checker<'_> {
             max_in_flight: usize::try_from(max_in_flight).ok()?,
             request_timeout: request_timeout?,
             database,
-            admin_token,
+            auth: auth?,
             metrics: Metrics {
                 enabled: raw.metrics.enabled,
                 access: metrics_access(raw.metrics.bearer_token.as_deref()),
@@ -209,18 +206,6 @@ impl Checker<'_> {
             max_connections,
             pooler: raw.pooler,
         })
-    }
-
-    fn admin_token(&mut self, token: Option<&str>) -> Option<Digest> {
-        let token = token?;
-        if token.chars().count() < ADMIN_TOKEN_MIN {
-            let reason = format!("is shorter than {ADMIN_TOKEN_MIN} characters");
-            self.problem("auth.admin_token", reason);
-        } else if !token.chars().all(|c| c.is_ascii_graphic()) {
-            let reason = "has characters other than printable ASCII without spaces; a newline at the end of a file, perhaps";
-            self.problem("auth.admin_token", reason);
-        }
-        Some(Digest::of(token))
     }
 
     fn address(&mut self, key: &str, text: &str) -> Option<SocketAddr> {

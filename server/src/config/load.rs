@@ -14,11 +14,14 @@ use super::{InvalidConfig, Problem};
 pub(super) const PREFIX: &str = "TELECOM__";
 
 /// Keys that only the environment may give.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 9] = [
     "database.url",
     "database.direct_url",
     "database.read_url",
-    "auth.admin_token",
+    "auth.jwt_secret",
+    "auth.jwt_secret_previous",
+    "auth.operator_token",
+    "auth.operator_token_previous",
     "metrics.bearer_token",
     "otel.headers",
 ];

@@ -1,5 +1,6 @@
 //! The configuration as a person writes it: section and key names, and the defaults.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -141,16 +142,54 @@ impl std::fmt::Debug for Database {
 }
 
 /// The `auth` section.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// The administrator's token; by environment.
-    pub admin_token: Option<String>,
+    /// What tokens are signed with by HS256; by environment.
+    pub jwt_secret: Option<String>,
+    /// The one before, still taken; by environment.
+    pub jwt_secret_previous: Option<String>,
+    /// Where the issuer's public keys are, instead of a secret.
+    pub jwks_url: Option<String>,
+    /// What `iss` has to be.
+    pub issuer: Option<String>,
+    /// What `aud` has to name.
+    pub audience: Option<String>,
+    /// The claim of the roles: a name, or a path with dots.
+    pub role_claim: String,
+    /// From the issuer's names to roles.
+    pub role_mapping: BTreeMap<String, String>,
+    /// The operator's own token; by environment.
+    pub operator_token: Option<String>,
+    /// The one before, still taken; by environment.
+    pub operator_token_previous: Option<String>,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            jwt_secret: None,
+            jwt_secret_previous: None,
+            jwks_url: None,
+            issuer: None,
+            audience: None,
+            role_claim: "role".to_owned(),
+            role_mapping: BTreeMap::new(),
+            operator_token: None,
+            operator_token_previous: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Auth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Auth").finish_non_exhaustive()
+        f.debug_struct("Auth")
+            .field("jwks_url", &self.jwks_url)
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .field("role_claim", &self.role_claim)
+            .field("role_mapping", &self.role_mapping)
+            .finish_non_exhaustive()
     }
 }
 

@@ -39,7 +39,7 @@ fn nothing_given_means_defaults() {
     assert_eq!(config.offline_timeout, Duration::from_secs(90));
     assert_eq!(config.metrics.interval, Duration::from_secs(15));
     assert_eq!(config.retention.daily_days, 800);
-    assert!(config.database.is_none() && config.admin_token.is_none());
+    assert!(config.database.is_none() && config.auth.keys.is_none());
     assert!(matches!(config.metrics.access, MetricsAccess::Open));
 }
 
@@ -70,7 +70,7 @@ fn an_empty_metrics_token_closes_and_digits_stay_text() {
 fn nothing_secret_is_in_debug_output() {
     let variables = environment(&[
         ("TELECOM__DATABASE__URL", "postgresql://u:hunter2@h/d"),
-        ("TELECOM__AUTH__ADMIN_TOKEN", "hunter2hunter2hunter2"),
+        ("TELECOM__AUTH__OPERATOR_TOKEN", "hunter2hunter2hunter2"),
         ("TELECOM__METRICS__BEARER_TOKEN", "hunter2"),
         ("TELECOM__OTEL__HEADERS", "key=hunter2"),
     ]);

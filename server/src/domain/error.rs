@@ -1,7 +1,10 @@
 //! Why a use case ended without its output, by what its caller can do about it.
 
-use crate::nodes::{NodeServerId, Violation};
+use std::fmt;
+
 use crate::store::{AsConflict, StoreError};
+use crate::users::UserId;
+use crate::violation::Violation;
 
 /// A use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -9,29 +12,182 @@ pub enum DomainError {
     /// Fields of the request are wrong.
     #[error("the request has fields that cannot be accepted")]
     Invalid(Vec<Violation>),
-    /// There is no such node server.
-    #[error("there is no node server {0}")]
-    NodeServerNotFound(NodeServerId),
-    /// Another node server has the name.
-    #[error("another node server is called `{0}`")]
-    NameTaken(String),
+    /// There is no such thing.
+    #[error("there is no {0}")]
+    NotFound(Thing),
+    /// Another thing of the kind has the name, or the id.
+    #[error("another {kind} is called `{name}`")]
+    NameTaken {
+        /// What kind of thing.
+        kind: Kind,
+        /// The name, or the id.
+        name: String,
+    },
+    /// The key belongs to a request that said something else.
+    #[error("the idempotency key `{0}` was used for another request")]
+    IdempotencyKeyReused(String),
+    /// The line of the order is in a queue already.
+    #[error("line {line} of order `{order}` is queued package {id} already")]
+    OrderExists {
+        /// The order.
+        order: String,
+        /// Its line.
+        line: u32,
+        /// The queued package that it became.
+        id: i64,
+    },
+    /// A factor is set for exactly that moment.
+    #[error("a factor is set for exactly that moment already")]
+    FactorExists,
     /// Somebody else has written since the caller read.
-    #[error("node server {id} has changed since `{given}`: read it again")]
+    #[error("{thing} has changed since `{given}`: read it again")]
     EtagStale {
-        /// The node server.
-        id: NodeServerId,
+        /// What has changed.
+        thing: Thing,
         /// The etag the caller based the change on.
         given: String,
     },
+    /// Something else has to be done first.
+    #[error(transparent)]
+    Obstacle(#[from] Obstacle),
     /// The node's token is not one that works.
     #[error("the token is not known or no longer works")]
     TokenInvalid,
-    /// The method is for another kind of caller.
+    /// The method is for another kind of caller, or the data are somebody else's.
     #[error("the caller may not do this")]
     WrongCaller,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What stands in the way of a use case.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// What the request refers to is not there.
+    #[error("there is no {0}")]
+    Missing(Thing),
+    /// Node clients run on the node server.
+    #[error("{clients} node clients run on node server {id}: delete them first")]
+    NodeServerInUse {
+        /// The node server.
+        id: i32,
+        /// How many run on it.
+        clients: i64,
+    },
+    /// Package series give access to the node client.
+    #[error("package series {series} gives access to node client {id}: take it out first")]
+    NodeClientInUse {
+        /// The node client.
+        id: i32,
+        /// One of the series.
+        series: i32,
+    },
+    /// The series is no longer on sale.
+    #[error("package series {0} is retired")]
+    SeriesRetired(i32),
+    /// The package, or its series, is no longer on sale.
+    #[error("package {0} is retired")]
+    PackageRetired(i32),
+    /// The subscriber has been erased.
+    #[error("user {0} has been erased")]
+    UserErased(UserId),
+    /// The queued package has ended before.
+    #[error("queued package {0} has ended already")]
+    QueuedPackageEnded(i64),
+}
+
+/// Kinds of things that callers name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    NodeServer,
+    NodeClient,
+    PackageSeries,
+    Package,
+    QueuedPackage,
+    User,
+}
+
+impl Kind {
+    /// The name in targets of the audit log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NodeServer => "node_server",
+            Self::NodeClient => "node_client",
+            Self::PackageSeries => "package_series",
+            Self::Package => "package",
+            Self::QueuedPackage => "queued_package",
+            Self::User => "user",
+        }
+    }
+
+    /// The reason that callers see when one is not there.
+    pub fn not_found(self) -> &'static str {
+        match self {
+            Self::NodeServer => "NODE_SERVER_NOT_FOUND",
+            Self::NodeClient => "NODE_CLIENT_NOT_FOUND",
+            Self::PackageSeries => "PACKAGE_SERIES_NOT_FOUND",
+            Self::Package => "PACKAGE_NOT_FOUND",
+            Self::QueuedPackage => "QUEUED_PACKAGE_NOT_FOUND",
+            Self::User => "USER_NOT_FOUND",
+        }
+    }
+
+    /// The reason that callers see when a name or an id is taken.
+    pub fn taken(self) -> &'static str {
+        match self {
+            Self::NodeServer => "NODE_SERVER_NAME_TAKEN",
+            Self::NodeClient => "NODE_CLIENT_NAME_TAKEN",
+            Self::PackageSeries => "PACKAGE_SERIES_NAME_TAKEN",
+            Self::Package => "PACKAGE_NAME_TAKEN",
+            Self::QueuedPackage => "QUEUED_PACKAGE_TAKEN",
+            Self::User => "USER_ID_TAKEN",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NodeServer => "node server",
+            Self::NodeClient => "node client",
+            Self::PackageSeries => "package series",
+            Self::Package => "package",
+            Self::QueuedPackage => "queued package",
+            Self::User => "user",
+        })
+    }
+}
+
+/// One thing: its kind and its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thing {
+    /// What kind of thing.
+    pub kind: Kind,
+    /// Its id as text.
+    pub id: String,
+}
+
+impl Thing {
+    /// The thing of that kind with that id.
+    pub fn new(kind: Kind, id: impl fmt::Display) -> Self {
+        Self {
+            kind,
+            id: id.to_string(),
+        }
+    }
+
+    /// As the audit log names it: `node_server/7`.
+    pub fn target(&self) -> String {
+        format!("{}/{}", self.kind.as_str(), self.id)
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)
+    }
 }
 
 impl AsConflict for DomainError {

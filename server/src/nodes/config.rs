@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::violation::{Violation, Violations, is_text};
+use crate::violation::{Violation, Violations};
 
 /// Largest capacity, in bits per second: a petabit.
 pub(super) const MAX_BPS: u64 = 1_000_000_000_000_000;
@@ -112,35 +112,15 @@ impl NodeServerDraft {
     /// Checks every field; all violations are found at once, with paths below `config`.
     pub fn check(self) -> Result<NodeServerConfig, Vec<Violation>> {
         let mut violations = Violations::default();
-        violations.require(
-            !self.name.is_empty() && self.name.trim() == self.name && is_text(&self.name, 100),
-            "config.name",
-            "must be 1 to 100 characters without control characters and without spaces at its ends",
-        );
+        violations.name("config.name", &self.name);
         violations.require(
             is_address(&self.address),
             "config.address",
             "must be a host name, an IPv4 or an IPv6 address, without brackets or port",
         );
-        violations.require(
-            self.country.len() == 2 && self.country.bytes().all(|b| b.is_ascii_uppercase()),
-            "config.country",
-            "must be an ISO 3166-1 alpha-2 code: two capital letters, such as DE",
-        );
-        violations.require(
-            is_text(&self.location, 100),
-            "config.location",
-            "must be up to 100 characters without control characters",
-        );
-        violations.require(
-            self.route_class.len() <= 32
-                && self
-                    .route_class
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
-            "config.route_class",
-            "must be up to 32 lower-case letters, digits and dashes",
-        );
+        violations.country("config.country", &self.country);
+        violations.text("config.location", &self.location, 100);
+        violations.slug("config.route_class", &self.route_class);
         violations.require(
             self.bandwidth_bps <= MAX_BPS,
             "config.bandwidth_bps",
@@ -151,33 +131,8 @@ impl NodeServerDraft {
             "config.max_sessions",
             "must be at most 10 000 000",
         );
-        check_metadata(&mut violations, &self.metadata);
+        violations.metadata("config.metadata", &self.metadata);
         violations.into_result(NodeServerConfig(self))
-    }
-}
-
-fn check_metadata(violations: &mut Violations, metadata: &BTreeMap<String, String>) {
-    violations.require(
-        metadata.len() <= 32,
-        "config.metadata",
-        "must have at most 32 entries",
-    );
-    for (key, value) in metadata.iter().take(33) {
-        let shown: String = key.chars().filter(|c| !c.is_control()).take(63).collect();
-        let field = format!("config.metadata[\"{shown}\"]");
-        violations.require(
-            (1..=63).contains(&key.len())
-                && key
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b)),
-            &field,
-            "must have a key of 1 to 63 letters, digits, `.`, `_`, `-` and `/`",
-        );
-        violations.require(
-            is_text(value, 256),
-            &field,
-            "must have a value of up to 256 characters without control characters",
-        );
     }
 }
 

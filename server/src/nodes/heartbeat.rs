@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, Utc};
 
 use super::config::{MAX_BPS, MAX_SESSIONS};
-use super::violation::{Violation, Violations};
+use crate::violation::{Violation, Violations};
 
 /// The protocol versions this server understands in full.
 pub const PROTOCOL_VERSIONS: RangeInclusive<u32> = 1..=1;

@@ -1,7 +1,5 @@
 //! The vocabulary of node servers to and from its messages.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use prost::UnknownEnumValue;
 use prost_types::{Duration, Timestamp};
@@ -50,7 +48,7 @@ pub(super) fn draft(config: proto::NodeServerConfig) -> NodeServerDraft {
         route_class: config.route_class,
         bandwidth_bps: config.bandwidth_bps,
         max_sessions: config.max_sessions,
-        metadata: config.metadata.into_iter().collect(),
+        metadata: config.metadata,
     }
 }
 
@@ -64,7 +62,7 @@ fn config(config: &NodeServerConfig) -> proto::NodeServerConfig {
         route_class: values.route_class,
         bandwidth_bps: values.bandwidth_bps,
         max_sessions: values.max_sessions,
-        metadata: values.metadata.into_iter().collect::<HashMap<_, _>>(),
+        metadata: values.metadata,
     }
 }
 
@@ -122,6 +120,7 @@ pub(super) fn node_server(server: NodeServer) -> proto::NodeServer {
         maintenance: server.maintenance.map(maintenance),
         created_at: Some(timestamp(server.created_at)),
         updated_at: Some(timestamp(server.updated_at)),
+        client_count: server.client_count,
     }
 }
 

@@ -23,7 +23,7 @@ use tracing::Instrument as _;
 use super::authenticate::Authenticator;
 use super::methods::{self, Access, METHODS, Method};
 use super::status::{self, Refusal};
-use super::{Options, deadline, streams};
+use super::{deadline, streams};
 use crate::auth::Caller;
 use crate::domain::Context;
 use crate::metrics::Metrics;
@@ -31,6 +31,15 @@ use crate::metrics::Metrics;
 /// The way to all methods; a clone is the same way.
 #[derive(Debug, Clone)]
 pub struct Gateway(Arc<Shared>, Routes);
+
+/// What is too much, and what takes too long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Requests worked on at a time.
+    pub(super) max_in_flight: usize,
+    /// The longest a unary request may take.
+    pub(super) request_timeout: Duration,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -45,7 +54,7 @@ impl Gateway {
     pub(super) fn new(
         routes: Routes,
         authenticator: Arc<Authenticator>,
-        options: &Options,
+        limits: Limits,
         metrics: Metrics,
         drain: CancellationToken,
     ) -> Self {
@@ -59,8 +68,8 @@ impl Gateway {
         }
         let shared = Shared {
             authenticator,
-            free: Semaphore::new(options.max_in_flight),
-            request_timeout: options.request_timeout,
+            free: Semaphore::new(limits.max_in_flight),
+            request_timeout: limits.request_timeout,
             metrics,
             drain,
         };
@@ -116,7 +125,10 @@ impl Shared {
             _ => propagation::Caller::Unknown,
         };
         propagation::continue_trace(&span, request.headers(), peer);
-        let caller = admitted.as_ref().ok().and_then(|admitted| admitted.caller);
+        let caller = admitted
+            .as_ref()
+            .ok()
+            .and_then(|admitted| admitted.caller.clone());
         let record = Record {
             metrics: &self.metrics,
             span: span.clone(),
@@ -247,7 +259,8 @@ impl Drop for Record<'_> {
             .observe(took.as_secs_f64());
         let caller = self
             .caller
-            .map(|caller| caller.to_string())
+            .as_ref()
+            .map(ToString::to_string)
             .unwrap_or_default();
         // To the microsecond.
         let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;

@@ -22,14 +22,29 @@ pub(super) struct Method {
     pub(super) streams: bool,
 }
 
-const MANAGE: &str = "telecom.v1.NodeServerManage";
 const AGENT: &str = "telecom.v1.NodeAgent";
+const AUDIT: &str = "telecom.v1.Audit";
+const NODE_CLIENTS: &str = "telecom.v1.NodeClientManage";
+const NODE_SERVERS: &str = "telecom.v1.NodeServerManage";
+const PACKAGES: &str = "telecom.v1.PackageManage";
+const QUEUE: &str = "telecom.v1.PackageQueueManage";
+const TELECOM: &str = "telecom.v1.Telecom";
+const USERS: &str = "telecom.v1.UserManage";
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// The services whose health follows the server's readiness.
-pub const SERVICES: [&str; 2] = [MANAGE, AGENT];
+pub const SERVICES: [&str; 8] = [
+    AGENT,
+    AUDIT,
+    NODE_CLIENTS,
+    NODE_SERVERS,
+    PACKAGES,
+    QUEUE,
+    TELECOM,
+    USERS,
+];
 
 const fn method(service: &'static str, name: &'static str, roles: &'static [Role]) -> Method {
     Method {
@@ -49,18 +64,63 @@ const fn open(service: &'static str, name: &'static str, streams: bool) -> Metho
     }
 }
 
+const fn stream(service: &'static str, name: &'static str, roles: &'static [Role]) -> Method {
+    Method {
+        streams: true,
+        ..method(service, name, roles)
+    }
+}
+
+// A caller with several roles acts in the first that is named here.
 const ADMIN: &[Role] = &[Role::Admin];
+/// Who may look at the network and at what is on sale.
+const NETWORK: &[Role] = &[Role::Admin, Role::Support, Role::Viewer];
+/// Who may look at subscribers.
+const SUBSCRIBERS: &[Role] = &[Role::Admin, Role::Support];
+/// Subscribers themselves, and who helps them.
+const EVERYBODY: &[Role] = &[Role::Admin, Role::Support, Role::Viewer, Role::User];
 const NODE: &[Role] = &[Role::Node];
 
-pub(super) const METHODS: [Method; 12] = [
-    method(MANAGE, "ListNodeServers", ADMIN),
-    method(MANAGE, "ShowNodeServer", ADMIN),
-    method(MANAGE, "CreateNodeServer", ADMIN),
-    method(MANAGE, "UpdateNodeServer", ADMIN),
-    method(MANAGE, "DeleteNodeServer", ADMIN),
-    method(MANAGE, "SetMaintenance", ADMIN),
-    method(MANAGE, "RotateToken", ADMIN),
+pub(super) const METHODS: [Method; 43] = [
     method(AGENT, "Heartbeat", NODE),
+    method(AUDIT, "ListAudit", ADMIN),
+    method(NODE_CLIENTS, "ListNodeClients", NETWORK),
+    method(NODE_CLIENTS, "ShowNodeClient", NETWORK),
+    method(NODE_CLIENTS, "CreateNodeClient", ADMIN),
+    method(NODE_CLIENTS, "UpdateNodeClient", ADMIN),
+    method(NODE_CLIENTS, "DeleteNodeClient", ADMIN),
+    method(NODE_CLIENTS, "SetFactor", ADMIN),
+    method(NODE_SERVERS, "ListNodeServers", NETWORK),
+    method(NODE_SERVERS, "ShowNodeServer", NETWORK),
+    method(NODE_SERVERS, "CreateNodeServer", ADMIN),
+    method(NODE_SERVERS, "UpdateNodeServer", ADMIN),
+    method(NODE_SERVERS, "DeleteNodeServer", ADMIN),
+    method(NODE_SERVERS, "SetMaintenance", ADMIN),
+    method(NODE_SERVERS, "RotateToken", ADMIN),
+    method(PACKAGES, "ListPackageSeries", NETWORK),
+    method(PACKAGES, "ShowPackageSeries", NETWORK),
+    method(PACKAGES, "CreatePackageSeries", ADMIN),
+    method(PACKAGES, "UpdatePackageSeries", ADMIN),
+    method(PACKAGES, "RetirePackageSeries", ADMIN),
+    method(PACKAGES, "ListPackages", NETWORK),
+    method(PACKAGES, "ShowPackage", NETWORK),
+    method(PACKAGES, "CreatePackage", ADMIN),
+    method(PACKAGES, "UpdatePackage", ADMIN),
+    method(PACKAGES, "RetirePackage", ADMIN),
+    method(QUEUE, "CountQueuedPackages", SUBSCRIBERS),
+    method(QUEUE, "ListQueuedPackages", SUBSCRIBERS),
+    method(QUEUE, "ShowQueuedPackage", SUBSCRIBERS),
+    method(QUEUE, "Enqueue", ADMIN),
+    method(QUEUE, "Cancel", ADMIN),
+    method(TELECOM, "ListNodes", EVERYBODY),
+    method(TELECOM, "ListNodeStatusHistory", EVERYBODY),
+    method(USERS, "CreateUser", ADMIN),
+    method(USERS, "ShowUser", SUBSCRIBERS),
+    method(USERS, "ListUsers", SUBSCRIBERS),
+    method(USERS, "SuspendUser", ADMIN),
+    method(USERS, "ResumeUser", ADMIN),
+    stream(USERS, "ExportUser", ADMIN),
+    method(USERS, "EraseUser", ADMIN),
     open(HEALTH, "Check", false),
     open(HEALTH, "Watch", true),
     open(REFLECTION, "ServerReflectionInfo", true),

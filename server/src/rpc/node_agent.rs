@@ -4,8 +4,8 @@ use telecom_proto::v1::node_agent_server::NodeAgent;
 use telecom_proto::v1::{HeartbeatRequest, HeartbeatResponse};
 use tonic::{Request, Response, Status};
 
+use super::call::{context, refuse};
 use super::convert;
-use super::node_server_manage::{context, refuse};
 use super::status::Refusal;
 use crate::domain::{AgentService, HeartbeatReceipt, Processor as _, ReceiveHeartbeat};
 use crate::metrics::Metrics;

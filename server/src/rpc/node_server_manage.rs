@@ -9,12 +9,13 @@ use telecom_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
+use super::call::{context, run};
 use super::convert;
-use super::status::Refusal;
+use super::requests::etag;
 use crate::auth::NodeSecret;
 use crate::domain::{
-    AdminCreateServer, AdminDeleteServer, AdminRotateToken, AdminSetMaintenance, AdminShowServer,
-    AdminUpdateServer, Context, ManageService, Processor,
+    AdminDeleteServer, AdminRotateToken, AdminSetMaintenance, AdminShowServer, AdminUpdateServer,
+    ManageService,
 };
 
 mod requests;
@@ -29,30 +30,6 @@ impl Rpc {
     pub(super) fn new(manage: ManageService) -> Self {
         Self { manage }
     }
-
-    /// Runs a use case on a checked input.
-    async fn run<I>(
-        &self,
-        context: &Context,
-        input: Result<I, Refusal>,
-    ) -> Result<<ManageService as Processor<I>>::Output, Status>
-    where
-        ManageService: Processor<I>,
-    {
-        let input = input.map_err(|refusal| refuse(refusal, context))?;
-        let output = self.manage.process(context, input).await;
-        output.map_err(|error| refuse(error.into(), context))
-    }
-}
-
-/// The circumstances that the gateway found out; without them nothing is done.
-pub(super) fn context<T>(request: &mut Request<T>) -> Result<Context, Status> {
-    let context = request.extensions_mut().remove::<Context>();
-    context.ok_or_else(|| Refusal::TokenMissing.into_status(""))
-}
-
-pub(super) fn refuse(refusal: Refusal, context: &Context) -> Status {
-    refusal.into_status(&context.trace_id)
 }
 
 fn new_secret() -> NodeSecret {
@@ -67,7 +44,7 @@ impl NodeServerManage for Rpc {
     ) -> Result<Response<ListNodeServersResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::list(&request.into_inner());
-        let page = self.run(&context, input).await?;
+        let page = run(&self.manage, &context, input).await?;
         Ok(Response::new(ListNodeServersResponse {
             node_servers: page.servers.into_iter().map(convert::node_server).collect(),
             total: page.total,
@@ -80,7 +57,7 @@ impl NodeServerManage for Rpc {
     ) -> Result<Response<ShowNodeServerResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::id(request.into_inner().id).map(AdminShowServer);
-        let detail = self.run(&context, input).await?;
+        let detail = run(&self.manage, &context, input).await?;
         let heartbeat = detail.server.last_heartbeat.clone();
         let performance = heartbeat.as_ref().map(convert::performance);
         let (boot_id, config_hash) = heartbeat
@@ -92,6 +69,7 @@ impl NodeServerManage for Rpc {
             boot_id,
             config_hash,
             tokens: detail.tokens.iter().map(convert::token).collect(),
+            status_since: None,
         }))
     }
 
@@ -100,16 +78,14 @@ impl NodeServerManage for Rpc {
         mut request: Request<CreateNodeServerRequest>,
     ) -> Result<Response<CreateNodeServerResponse>, Status> {
         let context = context(&mut request)?;
-        let config = request.into_inner().config.unwrap_or_default();
-        let config = convert::draft(config).check().map_err(Refusal::Invalid);
-        let input = config.map(|config| AdminCreateServer {
-            config,
-            secret: new_secret(),
-        });
-        let created = self.run(&context, input).await?;
+        let input = requests::create(request.into_inner(), new_secret());
+        let created = run(&self.manage, &context, input).await?;
         Ok(Response::new(CreateNodeServerResponse {
             node_server: Some(convert::node_server(created.server)),
-            token: created.token.expose().to_owned(),
+            token: created
+                .token
+                .map(|token| token.expose().to_owned())
+                .unwrap_or_default(),
         }))
     }
 
@@ -119,7 +95,7 @@ impl NodeServerManage for Rpc {
     ) -> Result<Response<UpdateNodeServerResponse>, Status> {
         let context = context(&mut request)?;
         let input: Result<AdminUpdateServer, _> = requests::update(request.into_inner());
-        let server = self.run(&context, input).await?;
+        let server = run(&self.manage, &context, input).await?;
         Ok(Response::new(UpdateNodeServerResponse {
             node_server: Some(convert::node_server(server)),
         }))
@@ -133,9 +109,9 @@ impl NodeServerManage for Rpc {
         let request = request.into_inner();
         let input = requests::id(request.id).map(|id| AdminDeleteServer {
             id,
-            etag: requests::etag(request.etag),
+            etag: etag(request.etag),
         });
-        self.run(&context, input).await?;
+        run(&self.manage, &context, input).await?;
         Ok(Response::new(DeleteNodeServerResponse {}))
     }
 
@@ -145,7 +121,7 @@ impl NodeServerManage for Rpc {
     ) -> Result<Response<SetMaintenanceResponse>, Status> {
         let context = context(&mut request)?;
         let input: Result<AdminSetMaintenance, _> = requests::maintenance(request.into_inner());
-        let server = self.run(&context, input).await?;
+        let server = run(&self.manage, &context, input).await?;
         Ok(Response::new(SetMaintenanceResponse {
             node_server: Some(convert::node_server(server)),
         }))
@@ -158,7 +134,7 @@ impl NodeServerManage for Rpc {
         let context = context(&mut request)?;
         let input: Result<AdminRotateToken, _> =
             requests::rotation(request.into_inner(), new_secret());
-        let rotated = self.run(&context, input).await?;
+        let rotated = run(&self.manage, &context, input).await?;
         Ok(Response::new(RotateTokenResponse {
             node_server: Some(convert::node_server(rotated.server)),
             token: rotated.token.expose().to_owned(),

@@ -2,14 +2,15 @@
 //!
 //! The reasons are part of the API: they do not change. The domain of all is `telecom.dev`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::domain::DomainError;
-use crate::nodes::Violation;
+use crate::domain::{DomainError, Obstacle};
 use crate::store::StoreError;
+use crate::violation::Violation;
 
 const DOMAIN: &str = "telecom.dev";
 
@@ -18,6 +19,7 @@ const DOMAIN: &str = "telecom.dev";
 pub(super) enum Refusal {
     TokenMissing,
     TokenInvalid,
+    KeysUnknown,
     RoleNotAllowed,
     MethodUnknown,
     CompressionUnsupported,
@@ -47,8 +49,7 @@ impl Refusal {
     /// As the caller sees it, with the trace that explains it to whoever reads the logs.
     pub(super) fn into_status(self, trace_id: &str) -> Status {
         let answer = self.answer();
-        let mut details =
-            ErrorDetails::with_error_info(answer.reason, DOMAIN, std::collections::HashMap::new());
+        let mut details = ErrorDetails::with_error_info(answer.reason, DOMAIN, answer.metadata);
         if !answer.violations.is_empty() {
             let violations = answer.violations.into_iter();
             let violations: Vec<_> = violations
@@ -71,6 +72,12 @@ impl Refusal {
                 "no token: send it as `authorization: Bearer <token>`",
             ),
             Self::TokenInvalid => token_invalid(),
+            Self::KeysUnknown => Answer::new(
+                Code::Unavailable,
+                "KEYS_UNAVAILABLE",
+                "the keys that tokens are verified with cannot be fetched at the moment",
+            )
+            .retry_after(Duration::from_secs(5)),
             Self::RoleNotAllowed => role_not_allowed(),
             Self::MethodUnknown => Answer::new(
                 Code::Unimplemented,
@@ -123,6 +130,7 @@ struct Answer {
     message: String,
     violations: Vec<Violation>,
     retry_after: Option<Duration>,
+    metadata: HashMap<String, String>,
 }
 
 impl Answer {
@@ -133,7 +141,14 @@ impl Answer {
             message: message.into(),
             violations: Vec::new(),
             retry_after: None,
+            metadata: HashMap::new(),
         }
+    }
+
+    /// A fact for programs.
+    fn with(mut self, key: &str, value: String) -> Self {
+        self.metadata.insert(key.to_owned(), value);
+        self
     }
 
     fn retry_after(mut self, delay: Duration) -> Self {
@@ -146,11 +161,22 @@ fn domain(error: DomainError) -> Answer {
     let sentence = error.to_string();
     match error {
         DomainError::Invalid(violations) => invalid(violations),
-        DomainError::NodeServerNotFound(_) => {
-            Answer::new(Code::NotFound, "NODE_SERVER_NOT_FOUND", sentence)
+        DomainError::NotFound(thing) => {
+            Answer::new(Code::NotFound, thing.kind.not_found(), sentence)
         }
-        DomainError::NameTaken(_) => {
-            Answer::new(Code::AlreadyExists, "NODE_SERVER_NAME_TAKEN", sentence)
+        DomainError::NameTaken { kind, .. } => {
+            Answer::new(Code::AlreadyExists, kind.taken(), sentence)
+        }
+        DomainError::IdempotencyKeyReused(_) => {
+            Answer::new(Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED", sentence)
+        }
+        DomainError::OrderExists { id, .. } => {
+            Answer::new(Code::AlreadyExists, "ORDER_EXISTS", sentence)
+                .with("queued_package_id", id.to_string())
+        }
+        DomainError::FactorExists => Answer::new(Code::AlreadyExists, "FACTOR_EXISTS", sentence),
+        DomainError::Obstacle(obstacle) => {
+            Answer::new(Code::FailedPrecondition, reason(&obstacle), sentence)
         }
         DomainError::EtagStale { .. } => {
             Answer::new(Code::FailedPrecondition, "ETAG_STALE", sentence)
@@ -158,6 +184,18 @@ fn domain(error: DomainError) -> Answer {
         DomainError::TokenInvalid => token_invalid(),
         DomainError::WrongCaller => role_not_allowed(),
         DomainError::Store(error) => store(&error),
+    }
+}
+
+fn reason(obstacle: &Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::Missing(thing) => thing.kind.not_found(),
+        Obstacle::NodeServerInUse { .. } => "NODE_SERVER_IN_USE",
+        Obstacle::NodeClientInUse { .. } => "NODE_CLIENT_IN_USE",
+        Obstacle::SeriesRetired(_) => "PACKAGE_SERIES_RETIRED",
+        Obstacle::PackageRetired(_) => "PACKAGE_RETIRED",
+        Obstacle::UserErased(_) => "USER_ERASED",
+        Obstacle::QueuedPackageEnded(_) => "QUEUED_PACKAGE_ENDED",
     }
 }
 

@@ -12,9 +12,9 @@ use tonic_types::StatusExt as _;
 use super::methods::{Access, METHODS, SERVICES};
 use super::status::{self, Refusal};
 use super::{convert, deadline};
-use crate::domain::DomainError;
-use crate::nodes::{NodeServerId, Violation};
+use crate::domain::{DomainError, Kind, Thing};
 use crate::store::StoreError;
+use crate::violation::Violation;
 
 fn descriptors() -> Vec<FileDescriptorSet> {
     [
@@ -139,12 +139,16 @@ fn each_refusal_has_a_code_a_reason_and_the_trace() {
         ),
         (Refusal::Draining, Code::Unavailable, "DRAINING"),
         (
-            DomainError::NodeServerNotFound(NodeServerId(7)).into(),
+            DomainError::NotFound(Thing::new(Kind::NodeServer, 7)).into(),
             Code::NotFound,
             "NODE_SERVER_NOT_FOUND",
         ),
         (
-            DomainError::NameTaken("a".to_owned()).into(),
+            DomainError::NameTaken {
+                kind: Kind::NodeServer,
+                name: "a".to_owned(),
+            }
+            .into(),
             Code::AlreadyExists,
             "NODE_SERVER_NAME_TAKEN",
         ),

@@ -9,8 +9,9 @@ use sqlx::types::Json;
 use super::{StoreError, Transaction};
 use crate::nodes::{
     LastHeartbeat, Maintenance, NodeServer, NodeServerConfig, NodeServerDraft, NodeServerId,
-    NodeStatus, Performance, Revision,
+    NodeStatus, Performance,
 };
+use crate::revision::Revision;
 
 /// The constraint that keeps names unique.
 pub const UNIQUE_NAME: &str = "node_server_name_key";
@@ -40,7 +41,9 @@ macro_rules! rows {
              n.bandwidth_bps, n.max_sessions, \
              n.metadata AS \"metadata: Json<BTreeMap<String, String>>\", n.revision, \
              n.maintenance_since, n.maintenance_reason, n.created_at, n.updated_at, \
-             s.status AS \"status!\", h.received_at AS \"received_at?\", \
+             s.status AS \"status!\", \
+             (SELECT count(*) FROM node_client c WHERE c.node_server_id = n.id) AS \"client_count!\", \
+             h.received_at AS \"received_at?\", \
              h.agent_version AS \"agent_version?\", h.protocol_version AS \"protocol_version?\", \
              h.boot_id AS \"boot_id?\", h.config_hash AS \"config_hash?\", \
              h.cpu_usage_ratio AS \"cpu_usage_ratio?\", \
@@ -261,6 +264,7 @@ struct Row {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     status: String,
+    client_count: i64,
     // All present or all absent from here on, since they come from one row of a LEFT JOIN.
     received_at: Option<DateTime<Utc>>,
     agent_version: Option<String>,
@@ -304,6 +308,7 @@ impl TryFrom<Row> for NodeServer {
                 reason: row.maintenance_reason,
             }),
             last_heartbeat,
+            client_count: u32::try_from(row.client_count).unwrap_or(u32::MAX),
             created_at: row.created_at,
             updated_at: row.updated_at,
         })

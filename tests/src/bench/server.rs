@@ -9,9 +9,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::time::sleep;
 
 use crate::telecom::get;
-
-/// The administrator's token of the benchmark.
-pub const ADMIN_TOKEN: &str = "benchmark-administrator";
+use crate::tokens;
 
 /// A running server.
 pub struct Server {
@@ -32,7 +30,7 @@ impl Server {
         let child = Command::new(binary)
             .args(["serve", "--migrate"])
             .env("TELECOM__DATABASE__URL", database)
-            .env("TELECOM__AUTH__ADMIN_TOKEN", ADMIN_TOKEN)
+            .env("TELECOM__AUTH__JWT_SECRET", tokens::JWT_SECRET)
             .env("TELECOM__GRPC__LISTEN", grpc.to_string())
             .env("TELECOM__HTTP__LISTEN", http.to_string())
             .env("TELECOM__LOGGING__LEVEL", "warn")

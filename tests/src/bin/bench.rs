@@ -11,10 +11,11 @@ use serde_json::json;
 use telecom_tests::bench::load;
 use telecom_tests::bench::postgres::Postgres;
 use telecom_tests::bench::report::{Row, table};
-use telecom_tests::bench::server::{ADMIN_TOKEN, Server};
+use telecom_tests::bench::server::Server;
 use telecom_tests::demo::catalogue;
 use telecom_tests::demo::registry::Administrator;
 use telecom_tests::telecom::{channel, get};
+use telecom_tests::tokens;
 use tokio::time::sleep;
 
 /// Measures the server beside references and prints a table.
@@ -85,7 +86,7 @@ async fn work(arguments: &Arguments, postgres: &Postgres) -> Result<Vec<Row>> {
     let idle = vec![mebibytes(&server)?];
 
     let channel = channel(server.grpc).await?;
-    let mut admin = Administrator::new(channel.clone(), ADMIN_TOKEN.to_owned());
+    let mut admin = Administrator::new(channel.clone(), tokens::admin().to_owned());
     let (nodes, _) = admin.register(catalogue::node_servers()).await?;
     let database = load::database(&url)?;
     let period = Duration::from_secs(arguments.seconds);

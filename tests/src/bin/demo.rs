@@ -22,11 +22,11 @@ use tokio::time::sleep;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// A server outside of any cluster: 127.0.0.1:50051.
-    #[arg(long, env = "DEMO_GRPC", requires = "admin_token")]
+    #[arg(long, env = "DEMO_GRPC", requires = "token")]
     grpc: Option<SocketAddr>,
-    /// Its admin token.
-    #[arg(long, env = "DEMO_ADMIN_TOKEN", hide_env_values = true)]
-    admin_token: Option<String>,
+    /// An administrator's token for it, such as `telecom-server token --role admin` prints.
+    #[arg(long, env = "DEMO_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Namespace of the `TelecomCluster`, when the server runs in the cluster of `make up`.
     #[arg(long, env = "DEMO_NAMESPACE", default_value = "default")]
     namespace: String,
@@ -50,13 +50,13 @@ async fn main() -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let arguments = Arguments::parse();
-    let road = match (arguments.grpc, arguments.admin_token.clone()) {
+    let road = match (arguments.grpc, arguments.token.clone()) {
         (Some(address), Some(token)) => Road::direct(address, token).await?,
         _ => Road::through_cluster(&arguments.namespace, &arguments.cluster).await?,
     };
     println!("\n{}\n", road.place);
 
-    let mut admin = Administrator::new(road.channel.clone(), road.admin_token.clone());
+    let mut admin = Administrator::new(road.channel.clone(), road.token.clone());
     let (nodes, new) = admin.register(catalogue::node_servers()).await?;
     println!(
         "  {} node servers: {new} registered, {} were there",

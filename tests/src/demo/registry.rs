@@ -115,7 +115,10 @@ impl Administrator {
 
     async fn create(&mut self, node: NodeServerConfig) -> Result<(i32, String)> {
         let name = node.name.clone();
-        let request = CreateNodeServerRequest { config: Some(node) };
+        let request = CreateNodeServerRequest {
+            config: Some(node),
+            ..Default::default()
+        };
         let request = with_token(request, &self.token)?;
         let reply = self.client.create_node_server(request).await;
         let reply = reply

@@ -6,11 +6,13 @@ use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
+use telecom_server::auth::Role;
 use tonic::transport::Channel;
 
 use crate::cluster;
 use crate::forward::Forward;
 use crate::telecom::channel;
+use crate::tokens;
 
 const GRPC_PORT: u16 = 50051;
 
@@ -21,7 +23,7 @@ pub struct Road {
     /// The gRPC connection.
     pub channel: Channel,
     /// The administrator's token.
-    pub admin_token: String,
+    pub token: String,
     /// Set when the server runs in a cluster: namespace and name of the `TelecomCluster`.
     pub cluster: Option<(String, String)>,
     _forward: Option<Forward>,
@@ -29,28 +31,28 @@ pub struct Road {
 
 impl Road {
     /// To a server that listens at `address`.
-    pub async fn direct(address: SocketAddr, admin_token: String) -> Result<Self> {
+    pub async fn direct(address: SocketAddr, token: String) -> Result<Self> {
         Ok(Self {
             place: format!("the server at {address}"),
             channel: connected(address).await?,
-            admin_token,
+            token,
             cluster: None,
             _forward: None,
         })
     }
 
-    /// To a ready server Pod of the `TelecomCluster`, through the apiserver, with the token that the
-    /// operator made.
+    /// To a ready server Pod of the `TelecomCluster`, through the apiserver, with a token signed with
+    /// the key that the operator made.
     pub async fn through_cluster(namespace: &str, name: &str) -> Result<Self> {
         let client = cluster::client().await?;
-        let admin_token = admin_token(&client, namespace, name).await?;
+        let token = administrator(&client, namespace, name).await?;
         let pods: Api<Pod> = Api::namespaced(client, namespace);
         let pod = ready_pod(&pods, namespace, name).await?;
         let forward = Forward::to_pod(pods, pod, GRPC_PORT).await?;
         Ok(Self {
             place: format!("TelecomCluster {namespace}/{name}"),
             channel: connected(forward.address).await?,
-            admin_token,
+            token,
             cluster: Some((namespace.to_owned(), name.to_owned())),
             _forward: Some(forward),
         })
@@ -63,9 +65,9 @@ async fn connected(address: SocketAddr) -> Result<Channel> {
         .with_context(|| format!("no gRPC server answers at {address}"))
 }
 
-async fn admin_token(client: &Client, namespace: &str, name: &str) -> Result<String> {
+async fn administrator(client: &Client, namespace: &str, name: &str) -> Result<String> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let secret = format!("{name}-admin-token");
+    let secret = format!("{name}-jwt");
     let missing = || format!("Secret {namespace}/{secret}: is the TelecomCluster {name} there?");
     let data = secrets
         .get(&secret)
@@ -73,10 +75,11 @@ async fn admin_token(client: &Client, namespace: &str, name: &str) -> Result<Str
         .with_context(missing)?
         .data
         .unwrap_or_default();
-    let token = data
-        .get("token")
-        .with_context(|| format!("Secret {secret} has no key `token`"))?;
-    Ok(String::from_utf8(token.0.clone())?)
+    let key = data
+        .get("secret")
+        .with_context(|| format!("Secret {secret} has no key `secret`"))?;
+    let key = std::str::from_utf8(&key.0)?;
+    Ok(tokens::mint(key, Role::Admin, "demo"))
 }
 
 async fn ready_pod(pods: &Api<Pod>, namespace: &str, name: &str) -> Result<String> {

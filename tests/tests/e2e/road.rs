@@ -27,6 +27,7 @@ async fn the_smallest_manifest_becomes_a_server_that_takes_heartbeats() {
         };
         let create = CreateNodeServerRequest {
             config: Some(config),
+            ..Default::default()
         };
         let refused = manage(channel.clone())
             .create_node_server(create.clone())

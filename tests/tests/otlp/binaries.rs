@@ -7,11 +7,9 @@ use telecom_proto::v1::ListNodeServersRequest;
 use telecom_telemetry::Protocol;
 use telecom_tests::operator::{Operator, SHARD, Settings, binary};
 use telecom_tests::scenario::scenario;
-use telecom_tests::{postgres, telecom};
+use telecom_tests::{postgres, telecom, tokens};
 
 use super::collector::{Collector, Place, attribute};
-
-const ADMIN_TOKEN: &str = "administrator-of-the-tests";
 
 /// A server process; killed when dropped.
 struct Server(Child);
@@ -32,7 +30,7 @@ fn serve(place: &Place<'_>, grpc: &str, http: &str) -> Server {
     let child = Command::new(binary("telecom-server").unwrap())
         .args(["serve", "--migrate"])
         .env("TELECOM__DATABASE__URL", postgres::shared().database())
-        .env("TELECOM__AUTH__ADMIN_TOKEN", ADMIN_TOKEN)
+        .env("TELECOM__AUTH__JWT_SECRET", tokens::JWT_SECRET)
         .env("TELECOM__GRPC__LISTEN", grpc)
         .env("TELECOM__HTTP__LISTEN", http)
         .env("TELECOM__METRICS__EXPORT_INTERVAL_SECS", "1")
@@ -81,7 +79,7 @@ async fn the_server_sends_spans_metrics_and_logs_of_a_call(#[case] protocol: Pro
         limit: 10,
         ..Default::default()
     };
-    let request = telecom::with_token(list, ADMIN_TOKEN).unwrap();
+    let request = telecom::with_token(list, tokens::admin()).unwrap();
     telecom::manage(channel)
         .list_node_servers(request)
         .await

@@ -102,11 +102,11 @@ async fn every_write_leaves_one_audit_row_that_nobody_can_change() {
     let rows = sql("SELECT actor, method, target, before->>'name', after->>'name', trace_id ~ '^[0-9a-f]{32}$' FROM audit_log ORDER BY id").unwrap();
     let target = format!("node_server/{}", node.id);
     let expected = [
-        format!("admin|CreateNodeServer|{target}||audited|t"),
-        format!("admin|UpdateNodeServer|{target}|audited|renamed|t"),
-        format!("admin|SetMaintenance|{target}|renamed|renamed|t"),
-        format!("admin|RotateToken|{target}|renamed|renamed|t"),
-        format!("admin|DeleteNodeServer|{target}|renamed||t"),
+        format!("admin/tests|CreateNodeServer|{target}||audited|t"),
+        format!("admin/tests|UpdateNodeServer|{target}|audited|renamed|t"),
+        format!("admin/tests|SetMaintenance|{target}|renamed|renamed|t"),
+        format!("admin/tests|RotateToken|{target}|renamed|renamed|t"),
+        format!("admin/tests|DeleteNodeServer|{target}|renamed||t"),
     ];
     assert_eq!(rows.lines().collect::<Vec<_>>(), expected);
 
@@ -124,7 +124,7 @@ async fn every_write_leaves_one_audit_row_that_nobody_can_change() {
         sql("SELECT coalesce(string_agg(before::text || after::text, ''), '') FROM audit_log")
             .unwrap();
     let lines = format!("{:?}", server.log.lock().unwrap());
-    for secret in [&token, &rotated.token, super::process::ADMIN_TOKEN] {
+    for secret in [&token, &rotated.token, telecom_tests::tokens::admin()] {
         assert!(!kept.contains(secret) && !lines.contains(secret));
     }
 }

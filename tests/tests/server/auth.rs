@@ -4,7 +4,9 @@ use telecom_proto::v1::ListNodeServersRequest;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use super::process::{ADMIN_TOKEN, Server, heartbeat};
+use telecom_tests::tokens;
+
+use super::process::{Server, heartbeat};
 
 #[tokio::test]
 async fn each_kind_of_token_opens_its_own_methods() {
@@ -16,10 +18,10 @@ async fn each_kind_of_token_opens_its_own_methods() {
         token.rsplit_once('_').unwrap().1
     );
     let cut = &token[..token.len() - 1];
-    let longer = format!("{ADMIN_TOKEN}x");
+    let longer = format!("{}x", tokens::admin());
     let cases = [
         ("none", "", Code::Unauthenticated, Code::Unauthenticated),
-        ("admin", ADMIN_TOKEN, Code::Ok, Code::PermissionDenied),
+        ("admin", tokens::admin(), Code::Ok, Code::PermissionDenied),
         ("node", &token, Code::PermissionDenied, Code::Ok),
         (
             "another node's number",
@@ -113,7 +115,7 @@ async fn a_trace_goes_on_for_callers_who_are_known() {
     let server = Server::start().await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let header = format!("00-{trace}-00f067aa0ba902b7-01");
-    for (token, continued) in [(ADMIN_TOKEN, true), ("", false)] {
+    for (token, continued) in [(tokens::admin(), true), ("", false)] {
         let mut request = tonic::Request::new(ListNodeServersRequest::default());
         request
             .metadata_mut()

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::process::{ADMIN_TOKEN, command};
+use telecom_tests::tokens;
+
+use super::process::command;
 
 struct Dir(PathBuf);
 
@@ -179,14 +181,14 @@ async fn variables_say_what_is_wrong_with_them() {
             "database.url: is missing, though another URL is given",
         ),
         (
-            "TELECOM__AUTH__ADMIN_TOKEN",
+            "TELECOM__AUTH__OPERATOR_TOKEN",
             "hunter2",
-            "auth.admin_token: is shorter than 16 characters",
+            "auth.operator_token: is shorter than 16 characters",
         ),
         (
-            "TELECOM__AUTH__ADMIN_TOKEN",
+            "TELECOM__AUTH__OPERATOR_TOKEN",
             "hunter2hunter2hunter2\n",
-            "auth.admin_token: has characters other than printable ASCII",
+            "auth.operator_token: has characters other than printable ASCII",
         ),
         ("TELECOM__OTEL__HEADERS", "hunter2", "otel.headers"),
     ] {
@@ -218,7 +220,7 @@ async fn good_configurations_are_good() {
         (
             None,
             &[
-                ("TELECOM__AUTH__ADMIN_TOKEN", "1234567890123456"),
+                ("TELECOM__AUTH__OPERATOR_TOKEN", "1234567890123456"),
                 ("TELECOM__METRICS__BEARER_TOKEN", "42"),
             ][..],
         ),
@@ -239,8 +241,8 @@ async fn good_configurations_are_good() {
 #[tokio::test]
 async fn every_problem_is_told_at_once() {
     let yaml = "grpc: {listen: a}\nhttp: {listen: b}\n";
-    let (_, errors) = check(Some(yaml), &[("TELECOM__AUTH__ADMIN_TOKEN", "short")]).await;
-    for key in ["grpc.listen", "http.listen", "auth.admin_token"] {
+    let (_, errors) = check(Some(yaml), &[("TELECOM__AUTH__OPERATOR_TOKEN", "short")]).await;
+    for key in ["grpc.listen", "http.listen", "auth.operator_token"] {
         assert!(errors.contains(key), "no {key} in {errors}");
     }
 }
@@ -257,7 +259,7 @@ async fn serve_says_what_it_needs_and_leaves_the_reason() {
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(
-        errors.contains("TELECOM__DATABASE__URL") && errors.contains("TELECOM__AUTH__ADMIN_TOKEN"),
+        errors.contains("TELECOM__DATABASE__URL") && errors.contains("TELECOM__AUTH__JWT_SECRET"),
         "{errors}"
     );
     let message: serde_json::Value =
@@ -270,5 +272,5 @@ async fn serve_says_what_it_needs_and_leaves_the_reason() {
         .unwrap();
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("/does/not/exist: cannot be read"));
-    assert!(!errors.contains(ADMIN_TOKEN));
+    assert!(!errors.contains(tokens::JWT_SECRET));
 }

@@ -79,7 +79,10 @@ async fn bad_fields_are_named_with_their_paths() {
         let mut bad = config("bad");
         spoil(&mut bad);
         let refused = admin
-            .create_node_server(CreateNodeServerRequest { config: Some(bad) })
+            .create_node_server(CreateNodeServerRequest {
+                config: Some(bad),
+                ..Default::default()
+            })
             .await
             .unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument, "{name}");
@@ -87,7 +90,10 @@ async fn bad_fields_are_named_with_their_paths() {
         assert_eq!(reason(&refused), "FIELD_INVALID", "{name}");
     }
     let refused = admin
-        .create_node_server(CreateNodeServerRequest { config: None })
+        .create_node_server(CreateNodeServerRequest {
+            config: None,
+            ..Default::default()
+        })
         .await
         .unwrap_err();
     assert_eq!(
@@ -232,6 +238,7 @@ async fn a_name_belongs_to_one_node_only() {
     let (other, _) = server.node("free").await;
     let again = admin.create_node_server(CreateNodeServerRequest {
         config: Some(config("taken")),
+        ..Default::default()
     });
     let again = again.await.unwrap_err();
     assert_eq!(

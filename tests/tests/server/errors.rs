@@ -6,11 +6,11 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioExecutor;
 use telecom_proto::v1::ListNodeServersRequest;
-use telecom_tests::postgres;
+use telecom_tests::{postgres, tokens};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::process::{ADMIN_TOKEN, Server, eventually};
+use super::process::{Server, eventually};
 
 const LIST: &str = "/telecom.v1.NodeServerManage/ListNodeServers";
 
@@ -22,7 +22,7 @@ async fn raw(server: &Server, path: &str, headers: &[(&str, &str)], body: Vec<u8
     let mut request = http::Request::post(format!("http://{}{path}", server.grpc))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"));
+        .header("authorization", format!("Bearer {}", tokens::admin()));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

@@ -102,10 +102,13 @@ async fn who_says_nothing_or_too_slowly_is_let_go() {
     })
     .await;
     // A body that never comes.
-    let head = b"POST /telecom.v1.NodeServerManage/ListNodeServers HTTP/1.1\r\nhost: x\r\n\
-        content-type: application/grpc-web\r\nauthorization: Bearer administrator-of-the-tests\r\n\
-        content-length: 1000\r\n\r\n";
-    exchange(server.grpc, head).await;
+    let head = format!(
+        "POST /telecom.v1.NodeServerManage/ListNodeServers HTTP/1.1\r\nhost: x\r\n\
+         content-type: application/grpc-web\r\nauthorization: Bearer {}\r\n\
+         content-length: 1000\r\n\r\n",
+        telecom_tests::tokens::admin()
+    );
+    exchange(server.grpc, head.as_bytes()).await;
     assert!(closed(&server, "grpc", "stalled").await >= 1.0);
     still_serves(&server).await;
 }

@@ -4,9 +4,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioExecutor;
 use telecom_proto::v1::ListNodeServersRequest;
-use telecom_tests::postgres;
+use telecom_tests::{postgres, tokens};
 
-use super::process::{ADMIN_TOKEN, Server, eventually};
+use super::process::{Server, eventually};
 
 #[tokio::test]
 async fn probes_answer_and_other_paths_say_what_there_is() {
@@ -133,7 +133,7 @@ async fn a_browser_can_call_over_http_1() {
         .unwrap();
         client.request(request)
     };
-    let answer = call(ADMIN_TOKEN).await.unwrap();
+    let answer = call(tokens::admin()).await.unwrap();
     assert_eq!(answer.version(), http::Version::HTTP_11);
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     let text = String::from_utf8_lossy(&body);

@@ -16,6 +16,7 @@ async fn a_node_server_lives_from_create_to_delete() {
 
     let created = admin.create_node_server(CreateNodeServerRequest {
         config: Some(config("fra-1")),
+        ..Default::default()
     });
     let created = created.await.unwrap().into_inner();
     let node = created.node_server.unwrap();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use telecom_proto::v1::node_agent_client::NodeAgentClient;
 use telecom_proto::v1::node_server_manage_client::NodeServerManageClient;
 use telecom_proto::v1::{CreateNodeServerRequest, HeartbeatRequest, NodeServer, NodeServerConfig};
-use telecom_tests::postgres;
+use telecom_tests::{postgres, tokens};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -19,8 +19,6 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
-
-pub const ADMIN_TOKEN: &str = "administrator-of-the-tests";
 
 /// A test machine may be busy with compiling.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,7 +32,7 @@ pub fn program() -> PathBuf {
 pub fn environment(url: &str) -> BTreeMap<String, String> {
     [
         ("TELECOM__DATABASE__URL", url),
-        ("TELECOM__AUTH__ADMIN_TOKEN", ADMIN_TOKEN),
+        ("TELECOM__AUTH__JWT_SECRET", tokens::JWT_SECRET),
         ("TELECOM__GRPC__LISTEN", "127.0.0.1:0"),
         ("TELECOM__HTTP__LISTEN", "127.0.0.1:0"),
         ("TELECOM__SHUTDOWN__DELAY", "0s"),
@@ -88,7 +86,18 @@ impl Server {
 
     /// A server as soon as its ports are open.
     pub async fn launch(url: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::launch_without(url, variables, &[], arguments).await
+    }
+
+    /// The same without some of the usual variables.
+    pub async fn launch_without(
+        url: &str,
+        variables: &[(&str, &str)],
+        without: &[&str],
+        arguments: &[&str],
+    ) -> Self {
         let mut environment = environment(url);
+        environment.retain(|name, _| !without.contains(&name.as_str()));
         for (name, value) in variables {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
@@ -185,7 +194,7 @@ impl Server {
 
     /// A client with the administrator's token.
     pub async fn admin(&self) -> Manage {
-        NodeServerManageClient::with_interceptor(self.channel().await, Bearer::new(ADMIN_TOKEN))
+        NodeServerManageClient::with_interceptor(self.channel().await, Bearer::new(tokens::admin()))
     }
 
     pub async fn manage_as(&self, token: &str) -> Manage {
@@ -200,6 +209,7 @@ impl Server {
     pub async fn node(&self, name: &str) -> (NodeServer, String) {
         let request = CreateNodeServerRequest {
             config: Some(config(name)),
+            ..Default::default()
         };
         let created = self
             .admin()

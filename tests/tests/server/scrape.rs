@@ -1,6 +1,8 @@
 //! `/metrics`: open, with a token, closed, off; both formats; counters that exist before the first event.
 
-use super::process::{ADMIN_TOKEN, Server};
+use telecom_tests::tokens;
+
+use super::process::Server;
 
 #[tokio::test]
 async fn the_token_decides_who_may_read() {
@@ -66,7 +68,7 @@ async fn everything_is_there_before_anything_happens() {
     ] {
         assert!(text.contains(&format!("# TYPE {family} ")), "{family}");
     }
-    assert!(!text.contains(ADMIN_TOKEN));
+    assert!(!text.contains(tokens::admin()));
 }
 
 #[tokio::test]

@@ -3,77 +3,63 @@
 use std::time::Duration;
 
 use telecom_proto::v1::{
-    ListNodeServersRequest, RotateTokenRequest, SetMaintenanceRequest, UpdateNodeServerRequest,
+    CreateNodeServerRequest, ListNodeServersRequest, RotateTokenRequest, SetMaintenanceRequest,
+    UpdateNodeServerRequest,
 };
 
 use crate::auth::NodeSecret;
-use crate::domain::{AdminListServers, AdminRotateToken, AdminSetMaintenance, AdminUpdateServer};
-use crate::nodes::{ConfigField, NodeServerId, check_reason};
+use crate::domain::{
+    AdminCreateServer, AdminListServers, AdminRotateToken, AdminSetMaintenance, AdminUpdateServer,
+};
+use crate::nodes::{ConfigField, NodeServerId};
 use crate::rpc::convert;
+use crate::rpc::requests::{etag, idempotency, limit, mask, needed_etag, number_of};
 use crate::rpc::status::Refusal;
+use crate::violation::check_reason;
 
-/// Rows on a page when the caller does not say.
-const DEFAULT_LIMIT: u32 = 100;
-/// Rows on a page at most.
-const MAX_LIMIT: u32 = 500;
 /// How long a replaced token goes on working when the caller does not say.
 const DEFAULT_GRACE: Duration = Duration::from_hours(1);
 /// How long it may.
 const MAX_GRACE: Duration = Duration::from_hours(7 * 24);
 
 pub(super) fn id(number: i32) -> Result<NodeServerId, Refusal> {
-    if number > 0 {
-        Ok(NodeServerId(number))
-    } else {
-        Err(Refusal::field(
-            "id",
-            "must be the number of a node server, 1 or more",
-        ))
-    }
+    number_of("a node server", "id", number).map(NodeServerId)
 }
 
-/// An empty etag means that the caller does not care.
-pub(super) fn etag(etag: String) -> Option<String> {
-    (!etag.is_empty()).then_some(etag)
+pub(super) fn create(
+    request: CreateNodeServerRequest,
+    secret: NodeSecret,
+) -> Result<AdminCreateServer, Refusal> {
+    let idempotency = idempotency(&request.idempotency_key, &request)?;
+    let config = convert::draft(request.config.unwrap_or_default());
+    Ok(AdminCreateServer {
+        config: config.check().map_err(Refusal::Invalid)?,
+        secret,
+        idempotency,
+    })
 }
 
 pub(super) fn list(request: &ListNodeServersRequest) -> Result<AdminListServers, Refusal> {
     let status = convert::status_filter(request.status)
         .map_err(|_| Refusal::field("status", "must be a known status, or unspecified for all"))?;
-    let limit = match request.limit {
-        0 => DEFAULT_LIMIT,
-        limit if limit <= MAX_LIMIT => limit,
-        _ => return Err(Refusal::field("limit", "must be at most 500")),
-    };
     Ok(AdminListServers {
         status,
-        limit,
+        limit: limit(request.limit)?,
         offset: request.offset,
     })
 }
 
 pub(super) fn update(request: UpdateNodeServerRequest) -> Result<AdminUpdateServer, Refusal> {
     let id = id(request.id)?;
-    if request.etag.is_empty() {
-        let description = "must be the etag of the state that the change is based on";
-        return Err(Refusal::field("etag", description));
-    }
+    let etag = needed_etag(request.etag)?;
     let config = request
         .config
         .ok_or_else(|| Refusal::field("config", "must be given"))?;
-    let mask = request.update_mask.unwrap_or_default();
-    let fields = mask.paths.iter().map(|path| {
-        ConfigField::from_name(path).ok_or_else(|| {
-            let known: Vec<_> = ConfigField::ALL.iter().map(|(name, _)| *name).collect();
-            let description = format!("must name fields of config: {}", known.join(", "));
-            Refusal::field("update_mask", &description)
-        })
-    });
     Ok(AdminUpdateServer {
         id,
-        etag: request.etag,
+        etag,
         change: convert::draft(config),
-        fields: fields.collect::<Result<_, _>>()?,
+        fields: mask(request.update_mask, &ConfigField::ALL)?,
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::auth::{NodeSecret, Secret};
+use crate::domain::Idempotency;
 use crate::nodes::{
     ConfigField, NodeServer, NodeServerConfig, NodeServerDraft, NodeServerId, NodeStatus, NodeToken,
 };
@@ -49,6 +50,8 @@ pub struct AdminCreateServer {
     pub config: NodeServerConfig,
     /// Chance for its first token.
     pub secret: NodeSecret,
+    /// What recognizes a repetition.
+    pub idempotency: Option<Idempotency>,
 }
 
 /// A new node server.
@@ -56,8 +59,8 @@ pub struct AdminCreateServer {
 pub struct CreatedServer {
     /// The node server.
     pub server: NodeServer,
-    /// Its token; shown once.
-    pub token: Secret,
+    /// Its token; shown once, so not when the node server was made by an earlier request.
+    pub token: Option<Secret>,
 }
 
 /// Changes the configuration.
