@@ -19,6 +19,7 @@ mod server {
     mod pooler;
     mod process;
     mod replica;
+    mod roles;
     mod rotation;
     mod scrape;
     mod shutdown;

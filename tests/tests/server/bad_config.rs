@@ -190,6 +190,27 @@ async fn variables_say_what_is_wrong_with_them() {
             "hunter2hunter2hunter2\n",
             "auth.operator_token: has characters other than printable ASCII",
         ),
+        (
+            "TELECOM__AUTH__JWT_SECRET",
+            "hunter2",
+            "auth.jwt_secret: is shorter than 32 bytes",
+        ),
+        (
+            "TELECOM__AUTH__JWKS_URL",
+            "ldap://id.example",
+            "auth.jwks_url: must be a URL such as https://",
+        ),
+        ("TELECOM__AUTH__ISSUER", "", "auth.issuer: is empty"),
+        (
+            "TELECOM__AUTH__ROLE_CLAIM",
+            "realm..roles",
+            "auth.role_claim: must be the name of a claim",
+        ),
+        (
+            "TELECOM__AUTH__ROLE_MAPPING",
+            "{noc: root}",
+            "auth.role_mapping: gives `noc` the role `root`; there are admin, support",
+        ),
         ("TELECOM__OTEL__HEADERS", "hunter2", "otel.headers"),
     ] {
         let (code, errors) = check(None, &[(name, value)]).await;

@@ -2,37 +2,20 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioExecutor;
 use telecom_proto::v1::ListNodeServersRequest;
 use telecom_tests::{postgres, tokens};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::process::{Server, eventually};
+use super::process::{Server, eventually, raw_bytes};
 
 const LIST: &str = "/telecom.v1.NodeServerManage/ListNodeServers";
 
-/// A call made of raw bytes.
+/// A call made of raw bytes, as an administrator.
 async fn raw(server: &Server, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Status {
-    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http();
-    let mut request = http::Request::post(format!("http://{}{path}", server.grpc))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .header("authorization", format!("Bearer {}", tokens::admin()));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Full::new(Bytes::from(body))).unwrap();
-    let response = client.request(request).await.unwrap();
-    let (head, body) = response.into_parts();
-    let collected = body.collect().await.unwrap();
-    Status::from_header_map(&head.headers)
-        .or_else(|| Status::from_header_map(collected.trailers()?))
-        .unwrap()
+    let bearer = format!("Bearer {}", tokens::admin());
+    let headers = [&[("authorization", bearer.as_str())], headers].concat();
+    raw_bytes(server, path, &headers, body).await
 }
 
 /// Name, path, headers, body, and the code and reason that are expected.
