@@ -12,8 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Autoscaling, Database, ExtraVolume, ImagePullPolicy, Logging, Metrics, NetworkPolicy,
-    PodDisruptionBudget, Probes, Service, TelecomClusterStatus, Telemetry, rules,
+    Auth, Autoscaling, Database, ExtraVolume, ImagePullPolicy, Logging, Metrics, NetworkPolicy,
+    NodeHealthCheck, PodDisruptionBudget, Probes, Retention, Service, TelecomClusterStatus,
+    Telemetry, rules,
 };
 
 /// What is wanted of one telecom backend. `spec: {}` is complete and runs.
@@ -211,6 +212,9 @@ pub struct TelecomClusterSpec {
     /// Where the data lives. Unset: an embedded PostgreSQL, for development and CI only.
     #[serde(default)]
     pub database: Database,
+    /// Who may call, and how callers are recognized.
+    #[serde(default)]
+    pub auth: Auth,
     /// Prometheus metrics.
     #[serde(default)]
     pub metrics: Metrics,
@@ -220,6 +224,12 @@ pub struct TelecomClusterSpec {
     /// Periods and thresholds of the server's probes.
     #[serde(default)]
     pub probes: Probes,
+    /// When a node counts as offline.
+    #[serde(default)]
+    pub node_health_check: NodeHealthCheck,
+    /// How many days records are kept.
+    #[serde(default)]
+    pub retention: Retention,
     /// Who may reach the server and whom it may reach.
     #[serde(default)]
     pub network_policy: NetworkPolicy,
@@ -292,9 +302,12 @@ impl Default for TelecomClusterSpec {
             termination_grace_period_seconds: default_termination_grace_period(),
             service: Service::default(),
             database: Database::default(),
+            auth: Auth::default(),
             metrics: Metrics::default(),
             telemetry: None,
             probes: Probes::default(),
+            node_health_check: NodeHealthCheck::default(),
+            retention: Retention::default(),
             network_policy: NetworkPolicy::default(),
             logging: Logging::default(),
             pod_disruption_budget: PodDisruptionBudget::default(),

@@ -4,6 +4,7 @@
 //! reference of every field in `docs/crd.md`. Both come from `cargo run -p telecom-crds --bin generate-crd`.
 #![deny(missing_docs)]
 
+mod auth;
 mod autoscaling;
 mod cluster;
 mod conditions;
@@ -14,14 +15,17 @@ pub mod generated;
 mod logging;
 mod metrics;
 mod network_policy;
+mod node_health_check;
 mod pod;
 mod probes;
+mod retention;
 mod rules;
 mod secret_ref;
 mod service;
 mod status;
 mod telemetry;
 
+pub use auth::{Auth, Role};
 pub use autoscaling::{Autoscaling, PodDisruptionBudget};
 pub use cluster::{DeletionPolicy, TelecomCluster, TelecomClusterSpec, UpgradePolicy};
 pub use conditions::{ConditionType, Reason};
@@ -30,8 +34,10 @@ pub use definition::definition;
 pub use logging::{LogFormat, LogLevel, Logging};
 pub use metrics::{Metrics, RelabelAction, RelabelConfig, ServiceMonitor};
 pub use network_policy::NetworkPolicy;
+pub use node_health_check::NodeHealthCheck;
 pub use pod::{ExtraVolume, ImagePullPolicy};
 pub use probes::{LivenessProbe, Probes, ReadinessProbe, StartupProbe};
+pub use retention::Retention;
 pub use secret_ref::SecretKeyRef;
 pub use service::{ExternalTrafficPolicy, Service, ServiceType};
 pub use status::{Endpoints, TelecomClusterStatus};

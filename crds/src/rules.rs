@@ -53,14 +53,17 @@ pub fn base_url() -> Rule {
     )
 }
 
-/// A URL that is used as it is, for one signal.
-pub fn signal_url(signal: &str) -> Rule {
+/// A URL that is used as it is.
+pub fn url(example: &str) -> Rule {
     matches(
         &format!("^https?://{HOST}{PORT}(/[!-~]*)?$"),
-        &format!(
-            "must be an http:// or https:// URL, such as https://otlp.example.com/v1/{signal}"
-        ),
+        &format!("must be an http:// or https:// URL, such as {example}"),
     )
+}
+
+/// A URL that is used as it is, for one signal.
+pub fn signal_url(signal: &str) -> Rule {
+    url(&format!("https://otlp.example.com/v1/{signal}"))
 }
 
 /// A duration that Go and Prometheus both read, longer than nothing.
@@ -70,6 +73,15 @@ pub fn duration(example: &str) -> Rule {
         "self.matches('{DURATION}') && self.matches('[1-9]')"
     ))
     .message(message.as_str())
+}
+
+/// A duration from `least` to `most`; what does not read as one is left to [`duration`].
+pub fn duration_between(least: &str, most: &str) -> Rule {
+    Rule::new(format!(
+        "!self.matches('{DURATION}') || !self.matches('[1-9]') || \
+         (duration(self) >= duration('{least}') && duration(self) <= duration('{most}'))"
+    ))
+    .message(format!("must be from {least} to {most}").as_str())
 }
 
 /// Hours, minutes and seconds, in this order; also matches the empty string.
@@ -87,6 +99,13 @@ pub fn not_longer(short: &str, long: &str, message: &str) -> Rule {
     ))
     .message(message)
     .field_path(format!(".{short}"))
+}
+
+/// Two numbers of days of one section: `coarse` data must not go before the `fine` data it is made of.
+pub fn not_fewer_days(coarse: &str, fine: &str, section: &str) -> Rule {
+    Rule::new(format!("self.{coarse} >= self.{fine}"))
+        .message(format!("must not be fewer than {section}.{fine}").as_str())
+        .field_path(format!(".{coarse}"))
 }
 
 /// Values of labels.

@@ -9,6 +9,7 @@ mod admission {
     mod explain;
     mod names;
     mod refused_parts;
+    mod refused_policy;
     mod refused_server;
     mod surface;
 }

@@ -12,6 +12,7 @@ async fn an_empty_spec_gets_every_default() {
     let created = dry_run(&manifest("admission", "{}")).await.unwrap();
     let expected: Value = serde_yaml::from_str(
         "
+        auth: {roleClaim: role}
         database: {maxConnections: 10, pooler: false}
         deletionPolicy: Delete
         imagePullPolicy: IfNotPresent
@@ -19,6 +20,7 @@ async fn an_empty_spec_gets_every_default() {
         metrics: {enabled: true, exportIntervalSeconds: 15, serviceMonitor: {enabled: true}}
         minReadySeconds: 0
         networkPolicy: {enabled: false}
+        nodeHealthCheck: {offlineTimeout: 90s}
         paused: false
         podDisruptionBudget: {}
         probes:
@@ -26,6 +28,7 @@ async fn an_empty_spec_gets_every_default() {
           readiness: {failureThreshold: 3, periodSeconds: 5, successThreshold: 1, timeoutSeconds: 3}
           startup: {failureThreshold: 60, periodSeconds: 1, timeoutSeconds: 3}
         replicas: 1
+        retention: {dailyDays: 800, hourlyDays: 100, quarterHourDays: 35, rawUsageDays: 14, statusHistoryDays: 400}
         service: {type: ClusterIP}
         terminationGracePeriodSeconds: 30
         upgradePolicy: Automatic
@@ -115,6 +118,46 @@ async fn an_empty_spec_gets_every_default() {
     "{database: {urlSecretRef: {name: a, key: uri}, directUrlSecretRef: {name: b, key: uri}, pooler: true}}",
     "/database/pooler",
     "true"
+)]
+#[case::signing_key(
+    "{auth: {jwtSecretRef: {name: issuer, key: hmac}, issuer: 'https://id.example.com', audience: telecom}}",
+    "/auth",
+    "{jwtSecretRef: {name: issuer, key: hmac}, issuer: 'https://id.example.com', audience: telecom, roleClaim: role}"
+)]
+#[case::published_keys(
+    "{auth: {jwksUrl: 'http://keycloak.auth.svc:8080/realms/a/protocol/openid-connect/certs', roleClaim: realm_access.roles}}",
+    "/auth/roleClaim",
+    "realm_access.roles"
+)]
+#[case::claim_that_is_a_url(
+    "{auth: {roleClaim: 'https://example.com/roles'}}",
+    "/auth/roleClaim",
+    "https://example.com/roles"
+)]
+#[case::role_mapping(
+    "{auth: {roleMapping: {NOC team: support, 'Domain\\\\Admins': admin}}}",
+    "/auth/roleMapping",
+    "{NOC team: support, 'Domain\\\\Admins': admin}"
+)]
+#[case::offline_timeout_least(
+    "{nodeHealthCheck: {offlineTimeout: 2s}}",
+    "/nodeHealthCheck/offlineTimeout",
+    "2s"
+)]
+#[case::offline_timeout_most(
+    "{nodeHealthCheck: {offlineTimeout: 23h60m}}",
+    "/nodeHealthCheck/offlineTimeout",
+    "23h60m"
+)]
+#[case::retention_in_part(
+    "{retention: {rawUsageDays: 7, dailyDays: 3650}}",
+    "/retention",
+    "{dailyDays: 3650, hourlyDays: 100, quarterHourDays: 35, rawUsageDays: 7, statusHistoryDays: 400}"
+)]
+#[case::retention_all_the_same(
+    "{retention: {rawUsageDays: 32, quarterHourDays: 32, hourlyDays: 32, dailyDays: 32, statusHistoryDays: 93}}",
+    "/retention/dailyDays",
+    "32"
 )]
 #[case::load_balancer(
     "{service: {type: LoadBalancer, loadBalancerClass: example.com/lb, externalTrafficPolicy: Local}}",

@@ -41,6 +41,8 @@ async fn kubectl_explains_a_field() {
         text.contains("Share of the traces that are kept, from 0 to 1."),
         "{text}"
     );
+    let text = cluster::run("kubectl", &["explain", "tc.spec.auth.roleMapping"]).unwrap();
+    assert!(text.contains("noc-team: support"), "{text}");
     let text = cluster::run(
         "kubectl",
         &["explain", "telecomcluster.spec.affinity.nodeAffinity"],
