@@ -2,6 +2,7 @@
 
 mod applier;
 mod memo;
+mod replacement;
 mod subset;
 mod writer;
 

@@ -14,6 +14,7 @@ mod database;
 mod deployment;
 mod disruption_budget;
 mod environment;
+mod keys;
 mod migration;
 mod network_policy;
 mod object;
@@ -25,14 +26,16 @@ mod service_monitor;
 
 pub use config::{GRPC_PORT, HTTP_PORT};
 pub use migration::Migration;
-pub use object::{BuildError, Object};
+pub use object::{BuildError, Object, Replacement};
 
 /// Random text for Secrets that do not exist yet; letters and digits only, 32 or more of them. Used
 /// only where the facts say that the Secret is missing, so it may be made for each call.
 #[derive(Clone)]
 pub struct Generated {
-    /// The admin token.
-    pub admin_token: String,
+    /// The key that tokens are signed with.
+    pub jwt_secret: String,
+    /// The operator's own credential.
+    pub operator_token: String,
     /// The embedded database's password.
     pub database_password: String,
 }
@@ -52,7 +55,7 @@ pub struct Plan {
     pub absent: Vec<(Kind, String)>,
     /// The embedded database, if there is one: Secret, volume claim, Service, StatefulSet.
     pub database: Vec<Object>,
-    /// What the Pods need to start: ServiceAccount, ConfigMap, admin token, Services.
+    /// What the Pods need to start: ServiceAccount, ConfigMap, keys, Services.
     pub foundation: Vec<Object>,
     /// The migration.
     pub migration: Migration,
@@ -100,7 +103,7 @@ pub fn build(
     workload.extend(service_monitor::build(cluster, live)?);
     let mut foundation: Vec<Object> = service_account::build(cluster)?.into_iter().collect();
     foundation.push(config.object.clone());
-    foundation.push(secrets::admin_token(cluster, facts, generated)?);
+    foundation.extend(keys::build(cluster, facts, generated)?);
     foundation.extend(service::build(cluster)?);
     Ok(Plan {
         absent: absent(cluster, live),

@@ -164,21 +164,23 @@ pub fn live(cluster: &str, world: &World, service_monitor_kind: bool, may_upgrad
             .and_then(|database| database.annotations().get(names::PINNED_IMAGE_ANNOTATION))
             .cloned(),
         database_claim: world.claim.as_ref().and_then(live_claim),
-        admin_token_rotation: world
-            .secrets
-            .get(&names::admin_token(cluster))
-            .and_then(|state| {
-                state
-                    .metadata
-                    .annotations
-                    .as_ref()?
-                    .get(names::ROTATE_KEYS_ANNOTATION)
-            })
-            .cloned(),
+        rotations: rotations(world),
         service_monitor_kind,
         may_upgrade,
         migrations_succeeded: migrations_succeeded(cluster, &world.shelf),
     }
+}
+
+fn rotations(world: &World) -> BTreeMap<String, String> {
+    let honoured = |state: &SecretState| {
+        let annotations = state.metadata.annotations.as_ref()?;
+        annotations.get(names::ROTATE_KEYS_ANNOTATION).cloned()
+    };
+    world
+        .secrets
+        .iter()
+        .filter_map(|(name, state)| Some((name.clone(), honoured(state)?)))
+        .collect()
 }
 
 /// A claim that is being deleted is no claim any more: what it held is lost already.

@@ -50,6 +50,7 @@ pub fn full_facts() -> Facts {
             "postgresql://app:one@replica.example.com/app",
         ),
         ("pg-ca", "ca.crt", pem),
+        ("issuer", "hmac", "a-signing-key-of-thirty-two-bytes"),
         ("scrape", "token", "scrape-token-of-the-prometheus"),
         ("otel", "headers", "authorization=Bearer%20abc"),
         ("otel", "ca.crt", pem),
@@ -86,7 +87,8 @@ pub fn operator() -> OperatorDefaults {
 /// Generated values that are not random.
 pub fn generated() -> Generated {
     Generated {
-        admin_token: "admin-token-of-thirty-two-letters".to_owned(),
+        jwt_secret: "signing-key-of-more-than-thirty-two-letters".to_owned(),
+        operator_token: "operator-token-of-thirty-two-letters".to_owned(),
         database_password: "passwordofthirtytwolettersandmore".to_owned(),
     }
 }

@@ -29,14 +29,18 @@ pub const REPLICAS_ANNOTATION: &str = "telecom.dev/replicas";
 pub const REPLICAS_BY_MANIFEST: &str = "manifest";
 /// The autoscaler sets the number of replicas.
 pub const REPLICAS_BY_AUTOSCALER: &str = "autoscaler";
-/// Annotation on a TelecomCluster: a new value asks for a new admin token. On the admin token's
-/// Secret: the value that was last honoured.
+/// Annotation on a TelecomCluster: a new value asks for new keys. On a Secret with a generated key: the
+/// value that was last honoured.
 pub const ROTATE_KEYS_ANNOTATION: &str = "telecom.dev/rotate-keys";
 /// Annotation on server Pods: hash of every Secret value that reaches them by environment.
 pub const SECRETS_ANNOTATION: &str = "telecom.dev/secrets";
 
-/// Key of the admin token in its Secret.
-pub const ADMIN_TOKEN_KEY: &str = "token";
+/// Key of the operator's credential in its Secret.
+pub const OPERATOR_TOKEN_KEY: &str = "token";
+/// Key of the secret that tokens are signed with, in its Secret.
+pub const JWT_SECRET_KEY: &str = "secret";
+/// Key, in both of these Secrets, of the value before the last rotation, which is still accepted.
+pub const PREVIOUS_KEY: &str = "previous";
 /// Key of the connection URL in the embedded database's Secret.
 pub const DATABASE_URI_KEY: &str = "uri";
 /// Key of the password in the embedded database's Secret.
@@ -82,8 +86,13 @@ pub fn server_pods(cluster: &str) -> String {
 }
 
 /// Name of the Secret with the operator's own credential to the server.
-pub fn admin_token(cluster: &str) -> String {
-    format!("{cluster}-admin-token")
+pub fn operator_token(cluster: &str) -> String {
+    format!("{cluster}-operator-token")
+}
+
+/// Name of the Secret with the generated key that tokens are signed with.
+pub fn jwt(cluster: &str) -> String {
+    format!("{cluster}-jwt")
 }
 
 /// Name of the embedded PostgreSQL's StatefulSet, Service, Secret and network policy.

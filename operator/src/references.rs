@@ -37,8 +37,14 @@ pub enum Purpose {
     TelemetryHeaders,
     /// Certificates that the collector's certificate is checked against.
     TelemetryCa,
+    /// The secret that callers' tokens are signed with.
+    JwtSecret,
+    /// The one before the last rotation; made by the operator.
+    JwtSecretPrevious,
     /// The operator's own credential to the server; made by the operator.
-    AdminToken,
+    OperatorToken,
+    /// The one before the last rotation; made by the operator.
+    OperatorTokenPrevious,
 }
 
 impl Purpose {
@@ -53,7 +59,10 @@ impl Purpose {
             Self::MetricsToken => "spec.metrics.bearerTokenSecretRef",
             Self::TelemetryHeaders => "spec.telemetry.headersSecretRef",
             Self::TelemetryCa => "spec.telemetry.caSecretRef",
-            Self::AdminToken => "the admin token",
+            Self::JwtSecret => "spec.auth.jwtSecretRef",
+            Self::JwtSecretPrevious => "the previous signing key",
+            Self::OperatorToken => "the operator's token",
+            Self::OperatorTokenPrevious => "the operator's previous token",
         }
     }
 }
@@ -94,8 +103,8 @@ pub struct Live {
     pub pinned_database_image: Option<String>,
     /// The embedded database's volume claim, if there is one.
     pub database_claim: Option<LiveClaim>,
-    /// Annotation [`names::ROTATE_KEYS_ANNOTATION`] of the admin token's Secret.
-    pub admin_token_rotation: Option<String>,
+    /// Annotation [`names::ROTATE_KEYS_ANNOTATION`] of the Secrets with generated keys, by name.
+    pub rotations: BTreeMap<String, String>,
     /// Whether the ServiceMonitor kind is served.
     pub service_monitor_kind: bool,
     /// Whether a cluster that follows the operator's version may move to a newer image now.
@@ -134,6 +143,7 @@ pub fn references(cluster: &TelecomCluster) -> Vec<Reference> {
     let spec = &cluster.spec;
     let database = &spec.database;
     let telemetry = spec.telemetry.as_ref();
+    let auth = &spec.auth;
     let token = spec
         .metrics
         .bearer_token_secret_ref
@@ -150,6 +160,7 @@ pub fn references(cluster: &TelecomCluster) -> Vec<Reference> {
             database.read_url_secret_ref.as_ref(),
         ),
         (Purpose::DatabaseCa, database.ca_secret_ref.as_ref()),
+        (Purpose::JwtSecret, auth.jwt_secret_ref.as_ref()),
         (Purpose::MetricsToken, token),
         (
             Purpose::TelemetryHeaders,
@@ -170,18 +181,24 @@ pub fn references(cluster: &TelecomCluster) -> Vec<Reference> {
             })
         })
         .collect();
-    if spec.embedded_database().is_some() {
+    let mut made = |purpose, secret| {
         references.push(Reference {
-            purpose: Purpose::DatabaseUrl,
-            secret: SecretKey::embedded_database_uri(name),
+            purpose,
+            secret,
             generated: true,
         });
+    };
+    if spec.embedded_database().is_some() {
+        made(Purpose::DatabaseUrl, SecretKey::embedded_database_uri(name));
     }
-    references.push(Reference {
-        purpose: Purpose::AdminToken,
-        secret: SecretKey::admin_token(name),
-        generated: true,
-    });
+    if auth.jwt_secret_ref.is_none() && auth.jwks_url.is_none() {
+        let secret = SecretKey::jwt_secret(name);
+        made(Purpose::JwtSecretPrevious, secret.previous());
+        made(Purpose::JwtSecret, secret);
+    }
+    let token = SecretKey::operator_token(name);
+    made(Purpose::OperatorTokenPrevious, token.previous());
+    made(Purpose::OperatorToken, token);
     references
 }
 
@@ -203,11 +220,28 @@ impl SecretKey {
         }
     }
 
-    /// Where the admin token lies.
-    pub fn admin_token(cluster: &str) -> Self {
+    /// Where the operator's own credential lies.
+    pub fn operator_token(cluster: &str) -> Self {
         Self {
-            name: names::admin_token(cluster),
-            key: names::ADMIN_TOKEN_KEY.to_owned(),
+            name: names::operator_token(cluster),
+            key: names::OPERATOR_TOKEN_KEY.to_owned(),
+        }
+    }
+
+    /// Where the generated key lies that callers' tokens are signed with.
+    pub fn jwt_secret(cluster: &str) -> Self {
+        Self {
+            name: names::jwt(cluster),
+            key: names::JWT_SECRET_KEY.to_owned(),
+        }
+    }
+
+    /// Where the value before the last rotation lies, beside this one.
+    #[must_use]
+    pub fn previous(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            key: names::PREVIOUS_KEY.to_owned(),
         }
     }
 }

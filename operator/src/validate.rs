@@ -12,18 +12,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use telecom_crds::{
     Autoscaling, ConditionType, DeletionPolicy, ExtraVolume, ImagePullPolicy, LogFormat, LogLevel,
-    NetworkPolicy, Probes, Reason, Service, ServiceMonitor, TelecomCluster, TelemetryProtocol,
+    NetworkPolicy, Probes, Reason, Retention, Service, ServiceMonitor, TelecomCluster,
+    TelemetryProtocol,
 };
 
 use crate::names::ROTATE_KEYS_ANNOTATION;
 use crate::references::{Facts, SecretKey, UrlFacts};
 
+mod auth;
 mod database;
 mod image;
 mod pod;
 mod secrets;
 mod telemetry;
 
+pub use auth::{Auth, SigningKeys};
 pub(crate) use pod::restricted as restricted_pod;
 
 /// What the operator itself brings along.
@@ -86,6 +89,12 @@ pub struct Validated {
     pub service: Service,
     /// Where the data lives.
     pub database: Database,
+    /// Who may call.
+    pub auth: Auth,
+    /// After which silence a node is offline.
+    pub offline_timeout: String,
+    /// How long records are kept.
+    pub retention: Retention,
     /// Prometheus metrics.
     pub metrics: Metrics,
     /// OTLP export, when on.
@@ -287,9 +296,12 @@ pub fn validate(
         ));
     }
     let database = database::validate(&scope, operator, &mut problems);
+    let auth = auth::validate(&scope, &mut problems);
     let metrics = metrics(&scope, &mut problems);
     let telemetry = telemetry::validate(&scope, &mut problems);
-    let (Some(owner), Some(database), true) = (owner, database, problems.is_empty()) else {
+    let (Some(owner), Some(database), Some(auth), true) =
+        (owner, database, auth, problems.is_empty())
+    else {
         return Err(problems);
     };
     Ok(Validated {
@@ -310,6 +322,9 @@ pub fn validate(
         pod: pod::resolve(spec),
         service: spec.service.clone(),
         database,
+        auth,
+        offline_timeout: spec.node_health_check.offline_timeout.clone(),
+        retention: spec.retention.clone(),
         metrics,
         telemetry,
         logging: Logging {

@@ -1,4 +1,4 @@
-//! Brings one owned object to what was built: create, merge, apply, each only where it changes something.
+//! Brings one owned object to what was built: create, replace, apply, each only where it changes something.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use kube::{Api, Client};
 use serde_json::Value;
 use telecom_crds::TelecomCluster;
 
-use super::{Memo, Need, WriteError, Writer};
-use crate::build::Object;
+use super::{Memo, Need, WriteError, Writer, replacement};
+use crate::build::{Object, Replacement};
 use crate::dereference::World;
 use crate::kinds::Kind;
 use crate::names::FIELD_MANAGER;
@@ -91,13 +91,8 @@ impl Applier {
                 Created::Not(put) => return Ok(put),
             }
             put = Put::Sent;
-        } else if let (Some(_), Some(merge)) = (&live, &object.merge) {
-            let merged = self
-                .writer
-                .merge(&key.namespace, object.kind, &object.name, merge);
-            let stored = merged.await?;
-            self.show(key, object, stored.clone());
-            live = Some(stored);
+        } else if let (Some(seen), Some(replacement)) = (&live, &object.replacement) {
+            live = Some(self.replace(key, object, seen, replacement).await?);
             put = Put::Sent;
         }
         let Some(apply) = &object.apply else {
@@ -137,6 +132,31 @@ impl Applier {
         self.remember(key, object, &stored);
         self.show(key, object, stored);
         Ok(())
+    }
+
+    /// Gives a Secret a new value, unless it has changed since it was seen.
+    async fn replace(
+        &self,
+        key: &ClusterKey,
+        object: &Object,
+        seen: &DynamicObject,
+        replacement: &Replacement,
+    ) -> Result<DynamicObject, WriteError> {
+        let (kind, name) = (object.kind, &object.name);
+        let patch = replacement::patch(replacement, seen).map_err(|source| WriteError::Api {
+            verb: "patch",
+            kind: kind.as_str(),
+            name: name.clone(),
+            source: kube::Error::SerdeError(source),
+        })?;
+        let stored = self.writer.patch(&key.namespace, kind, name, &patch).await;
+        if stored.is_err() {
+            self.secrets.doubt(key, name);
+        }
+        let stored = stored?;
+        tracing::info!(cluster = %key, %kind, name, kept = replacement.keep, "gave a new key");
+        self.show(key, object, stored.clone());
+        Ok(stored)
     }
 
     /// Creates an object unless it was created a moment ago.

@@ -136,21 +136,20 @@ impl Writer {
         Ok(stored)
     }
 
-    /// A JSON merge patch.
-    pub async fn merge(
+    /// A patch of another kind than server-side apply.
+    pub async fn patch(
         &self,
         namespace: &str,
         kind: Kind,
         name: &str,
-        patch: &Value,
+        patch: &Patch<Value>,
     ) -> Result<DynamicObject, WriteError> {
         let api = self.api(namespace, kind);
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let patch = Patch::Merge(patch);
-        let sent = api.patch(name, &params, &patch);
+        let sent = api.patch(name, &params, patch);
         let stored = self.guard("patch", kind.as_str(), name, sent).await?;
         self.metrics.applied(kind);
         Ok(stored)

@@ -10,7 +10,7 @@ use telecom_crds::{LogFormat, LogLevel, TelemetryProtocol};
 use super::object::{BuildError, Object, metadata};
 use crate::kinds::Kind;
 use crate::names::{self, Component};
-use crate::validate::Validated;
+use crate::validate::{self, Validated};
 
 /// Folder in which the server finds its configuration and certificates.
 pub(super) const FOLDER: &str = "/etc/telecom";
@@ -39,6 +39,9 @@ struct File<'a> {
     grpc: Listen,
     http: Listen,
     database: Database,
+    auth: Auth<'a>,
+    node_health_check: NodeHealthCheck<'a>,
+    retention: Retention,
     metrics: Metrics,
     #[serde(skip_serializing_if = "Option::is_none")]
     otel: Option<Otel<'a>>,
@@ -57,6 +60,34 @@ struct Database {
     pooler: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ca_file: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Auth<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<&'a str>,
+    role_claim: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    role_mapping: BTreeMap<&'a str, &'static str>,
+}
+
+#[derive(Serialize)]
+struct NodeHealthCheck<'a> {
+    offline_timeout: &'a str,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the server's names")]
+struct Retention {
+    raw_usage_days: i32,
+    quarter_hour_days: i32,
+    hourly_days: i32,
+    daily_days: i32,
+    status_history_days: i32,
 }
 
 #[derive(Serialize)]
@@ -122,6 +153,11 @@ fn file(cluster: &Validated) -> File<'_> {
                 .as_ref()
                 .map(|_| format!("{FOLDER}/{DATABASE_CA}")),
         },
+        auth: auth(&cluster.auth),
+        node_health_check: NodeHealthCheck {
+            offline_timeout: &cluster.offline_timeout,
+        },
+        retention: retention(&cluster.retention),
         metrics: Metrics {
             enabled: cluster.metrics.enabled,
             export_interval_secs: cluster.metrics.export_interval_seconds,
@@ -135,6 +171,29 @@ fn file(cluster: &Validated) -> File<'_> {
             },
         },
         shutdown: shutdown(cluster.pod.grace_period),
+    }
+}
+
+fn auth(auth: &validate::Auth) -> Auth<'_> {
+    let roles = auth.role_mapping.iter();
+    Auth {
+        jwks_url: auth.keys.url(),
+        issuer: auth.issuer.as_deref(),
+        audience: auth.audience.as_deref(),
+        role_claim: &auth.role_claim,
+        role_mapping: roles
+            .map(|(word, role)| (word.as_str(), role.as_str()))
+            .collect(),
+    }
+}
+
+fn retention(days: &telecom_crds::Retention) -> Retention {
+    Retention {
+        raw_usage_days: days.raw_usage_days,
+        quarter_hour_days: days.quarter_hour_days,
+        hourly_days: days.hourly_days,
+        daily_days: days.daily_days,
+        status_history_days: days.status_history_days,
     }
 }
 

@@ -4,7 +4,8 @@
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, SecretKeySelector};
 
 use super::Generated;
-use super::secrets::{admin_token_hash, database_uri_hash};
+use super::keys;
+use super::secrets::database_uri_hash;
 use crate::names;
 use crate::references::{Facts, SecretKey};
 use crate::validate::{DatabaseSource, Validated};
@@ -66,6 +67,11 @@ fn entries(cluster: &Validated, facts: &Facts, generated: &Generated) -> Vec<Ent
             false,
         ),
         (
+            "TELECOM__AUTH__JWT_SECRET",
+            cluster.auth.keys.given(),
+            false,
+        ),
+        (
             "TELECOM__METRICS__BEARER_TOKEN",
             cluster.metrics.token.as_ref(),
             false,
@@ -83,12 +89,13 @@ fn entries(cluster: &Validated, facts: &Facts, generated: &Generated) -> Vec<Ent
             migration,
         }));
     }
-    entries.push(Entry {
-        variable: "TELECOM__AUTH__ADMIN_TOKEN",
-        secret: SecretKey::admin_token(&cluster.name),
-        hash: Some(admin_token_hash(cluster, facts, generated)),
+    let keys = keys::variables(cluster, facts, generated);
+    entries.extend(keys.into_iter().map(|key| Entry {
+        variable: key.name,
+        secret: key.secret,
+        hash: Some(key.hash),
         migration: false,
-    });
+    }));
     entries
 }
 

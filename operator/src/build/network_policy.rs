@@ -90,7 +90,7 @@ fn ingress(cluster: &Validated, wanted: &Wanted) -> Vec<NetworkPolicyIngressRule
     operator.into_iter().chain(given).collect()
 }
 
-/// Name service, the database, the collector.
+/// Name service, the database, the collector, the publisher of keys.
 fn egress(cluster: &Validated) -> Vec<NetworkPolicyEgressRule> {
     let mut rules = vec![NetworkPolicyEgressRule {
         ports: Some(vec![port(DNS_PORT, "UDP"), port(DNS_PORT, "TCP")]),
@@ -110,6 +110,7 @@ fn egress(cluster: &Validated) -> Vec<NetworkPolicyEgressRule> {
             .iter()
             .flat_map(|telemetry| &telemetry.ports),
     );
+    ports.extend(cluster.auth.keys.port());
     ports.sort_unstable();
     ports.dedup();
     if !ports.is_empty() {

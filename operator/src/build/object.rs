@@ -27,8 +27,8 @@ pub enum BuildError {
     Config(#[from] serde_yaml::Error),
 }
 
-/// One owned object. What is `Some` is done in this order: `create` when the object is absent, `merge`
-/// when it is there, then `apply`.
+/// One owned object. What is `Some` is done in this order: `create` when the object is absent,
+/// `replacement` when it is there, then `apply`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object {
     /// Its kind.
@@ -38,13 +38,36 @@ pub struct Object {
     /// The whole object, to be posted when there is none. Only for what the operator must not overwrite:
     /// generated Secrets, and Jobs, which cannot be changed.
     pub create: Option<Value>,
-    /// A merge patch to be sent to the object that is there, now: a new generated value.
-    pub merge: Option<Value>,
+    /// A new generated value for the Secret that is there.
+    pub replacement: Option<Replacement>,
     /// What server-side apply sends with [`names::FIELD_MANAGER`] unless the live object says it all.
     /// Of a Secret only the metadata: the data belongs to the POST and stays.
     pub apply: Option<Value>,
     /// Hash of `apply` without [`APPLIED_ANNOTATION`], which carries it.
     pub hash: String,
+}
+
+/// A new value for one key of a generated Secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// The key.
+    pub key: String,
+    /// Its new value.
+    pub value: String,
+    /// Whether the value that is there goes on as [`names::PREVIOUS_KEY`].
+    pub keep: bool,
+    /// The request that is honoured by it: the value for [`names::ROTATE_KEYS_ANNOTATION`].
+    pub asked: Option<String>,
+}
+
+impl std::fmt::Debug for Replacement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replacement")
+            .field("key", &self.key)
+            .field("keep", &self.keep)
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Object {
@@ -66,7 +89,7 @@ impl Object {
             kind,
             name: name.to_owned(),
             create: None,
-            merge: None,
+            replacement: None,
             apply: Some(value),
             hash,
         }
@@ -84,7 +107,7 @@ impl Object {
             name: name.to_owned(),
             hash: names::short_hash(value.to_string()),
             create: Some(value),
-            merge: None,
+            replacement: None,
             apply: None,
         })
     }

@@ -1,50 +1,21 @@
 //! Secrets that the operator makes: created once with generated values, afterwards only their metadata
-//! is kept. Nothing but a request to rotate replaces a value.
+//! is kept. Here is the embedded database's; `keys` has those whose values can be replaced.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::json;
 
 use super::Generated;
 use super::object::{BuildError, Object, retainable, to_value, unowned};
 use crate::kinds::Kind;
 use crate::names::{self, Component};
-use crate::references::{Facts, SecretFact, SecretKey};
+use crate::references::{Facts, SecretFact};
 use crate::validate::Validated;
 
 /// Name of the role and of the database in the embedded PostgreSQL.
 pub(super) const DATABASE_ROLE: &str = "telecom";
-
-/// The operator's own credential to the server.
-pub(super) fn admin_token(
-    cluster: &Validated,
-    facts: &Facts,
-    generated: &Generated,
-) -> Result<Object, BuildError> {
-    let secret = SecretKey::admin_token(&cluster.name);
-    let data = [(names::ADMIN_TOKEN_KEY, generated.admin_token.clone())];
-    let mut object = generated_secret(cluster, &secret.name, Component::Server, &data)?;
-    // The answer to a request to rotate is kept on the Secret, beside the value that honours it.
-    let answer = match &cluster.rotate_keys {
-        Some(asked) => json!({names::ROTATE_KEYS_ANNOTATION: asked}),
-        None => json!({}),
-    };
-    if let Some(create) = object
-        .create
-        .as_mut()
-        .filter(|_| cluster.rotate_keys.is_some())
-    {
-        create["metadata"]["annotations"] = answer.clone();
-    }
-    if replaces_admin_token(cluster, facts) {
-        let data = to_value(Kind::Secret, &secret.name, &bytes(&data))?;
-        object.merge = Some(json!({"metadata": {"annotations": answer}, "data": data}));
-    }
-    Ok(object)
-}
 
 /// The embedded database's password, and the URL that holds it.
 pub(super) fn database(cluster: &Validated, generated: &Generated) -> Result<Object, BuildError> {
@@ -71,31 +42,6 @@ pub(super) fn database_uri_hash(
     }
 }
 
-/// Hash of the admin token: as it stands, or as it will be created or replaced.
-pub(super) fn admin_token_hash(
-    cluster: &Validated,
-    facts: &Facts,
-    generated: &Generated,
-) -> String {
-    let secret = SecretKey::admin_token(&cluster.name);
-    match facts.secret(&secret).hash() {
-        Some(hash) if !replaces_admin_token(cluster, facts) => hash.to_owned(),
-        Some(_) | None => hash_of(&generated.admin_token),
-    }
-}
-
-/// Whether the token that is there has to make way: on request, or because it is empty or gone from
-/// its Secret, which would leave the server without a door for administrators.
-fn replaces_admin_token(cluster: &Validated, facts: &Facts) -> bool {
-    let asked =
-        cluster.rotate_keys.is_some() && cluster.rotate_keys != facts.live.admin_token_rotation;
-    match facts.secret(&SecretKey::admin_token(&cluster.name)) {
-        SecretFact::Missing => false,
-        SecretFact::KeyMissing | SecretFact::Empty => true,
-        SecretFact::Present(_) => asked,
-    }
-}
-
 fn database_uri(cluster: &Validated, generated: &Generated) -> String {
     format!(
         "postgresql://{DATABASE_ROLE}:{}@{}.{}.svc:5432/{DATABASE_ROLE}?sslmode=disable",
@@ -105,7 +51,8 @@ fn database_uri(cluster: &Validated, generated: &Generated) -> String {
     )
 }
 
-fn hash_of(value: &str) -> String {
+/// Hash of a value, as the facts will have it once it is stored.
+pub(super) fn hash_of(value: &str) -> String {
     SecretFact::of_value(value.as_bytes())
         .hash()
         .unwrap_or_default()
@@ -114,7 +61,7 @@ fn hash_of(value: &str) -> String {
 
 /// The POST carries data and labels; the owner comes with the apply that follows, so that a later
 /// apply without it (`deletionPolicy: Retain`) takes it away again.
-fn generated_secret(
+pub(super) fn generated_secret(
     cluster: &Validated,
     name: &str,
     component: Component,

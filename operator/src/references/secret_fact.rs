@@ -4,6 +4,9 @@ use url::Url;
 
 use crate::names::{long_hash, short_hash};
 
+/// Shortest key that tokens are signed with, in bytes.
+const SIGNING_KEY_MIN: usize = 32;
+
 /// What is known of one referenced Secret key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretFact {
@@ -27,6 +30,8 @@ pub struct KeyFacts {
     pub url: Result<UrlFacts, String>,
     /// The value as a bearer token.
     pub token: Result<(), String>,
+    /// The value as a key that tokens are signed with.
+    pub signing_key: Result<(), String>,
     /// The value as a list of headers, `name=value,name2=value2`.
     pub headers: Result<(), String>,
     /// The value as PEM certificates.
@@ -62,17 +67,23 @@ impl SecretFact {
             hash: long_hash(value),
             url: text.clone().and_then(read_url),
             token: text.clone().and_then(read_token),
+            signing_key: text.clone().and_then(read_signing_key),
             headers: text.clone().and_then(read_headers),
             certificates: text.and_then(read_certificates),
         })
     }
 
-    /// The hash of the value, if there is one.
-    pub fn hash(&self) -> Option<&str> {
+    /// What is known of the value, if there is one.
+    pub fn present(&self) -> Option<&KeyFacts> {
         match self {
-            Self::Present(facts) => Some(&facts.hash),
+            Self::Present(facts) => Some(facts),
             Self::Missing | Self::KeyMissing | Self::Empty => None,
         }
+    }
+
+    /// The hash of the value, if there is one.
+    pub fn hash(&self) -> Option<&str> {
+        self.present().map(|facts| facts.hash.as_str())
     }
 }
 
@@ -119,15 +130,32 @@ fn scheme_for_display(scheme: &str) -> &str {
 }
 
 fn read_token(text: &str) -> Result<(), String> {
-    if text.ends_with(['\n', '\r']) {
-        return Err(
-            "ends with a line break; store it without one (printf %s, not echo)".to_owned(),
-        );
-    }
+    no_line_break(text)?;
     if text.bytes().any(|byte| !(0x21..=0x7e).contains(&byte)) {
         return Err(
             "holds a blank or a character outside printable ASCII, which a bearer token cannot"
                 .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// HMAC-SHA256 wants a key as long as its result (RFC 7518, section 3.2), and so does the server.
+fn read_signing_key(text: &str) -> Result<(), String> {
+    no_line_break(text)?;
+    if text.len() < SIGNING_KEY_MIN {
+        return Err(format!(
+            "is {} bytes long; tokens are signed with {SIGNING_KEY_MIN} or more (openssl rand -hex 32)",
+            text.len()
+        ));
+    }
+    Ok(())
+}
+
+fn no_line_break(text: &str) -> Result<(), String> {
+    if text.ends_with(['\n', '\r']) {
+        return Err(
+            "ends with a line break; store it without one (printf %s, not echo)".to_owned(),
         );
     }
     Ok(())

@@ -28,7 +28,10 @@ fn the_smallest_manifest_refers_to_what_the_operator_makes() {
         referred(&json!({})),
         [
             "DatabaseUrl: demo-postgres/uri (made)",
-            "AdminToken: demo-admin-token/token (made)",
+            "JwtSecretPrevious: demo-jwt/previous (made)",
+            "JwtSecret: demo-jwt/secret (made)",
+            "OperatorTokenPrevious: demo-operator-token/previous (made)",
+            "OperatorToken: demo-operator-token/token (made)",
         ]
     );
 }
@@ -43,6 +46,7 @@ fn every_reference_is_found() {
             "readUrlSecretRef": secret("c"),
             "caSecretRef": secret("d"),
         },
+        "auth": {"jwtSecretRef": secret("h")},
         "metrics": {"bearerTokenSecretRef": secret("e")},
         "telemetry": {"endpoint": "http://o:4317", "headersSecretRef": secret("f"), "caSecretRef": secret("g")},
     });
@@ -53,11 +57,23 @@ fn every_reference_is_found() {
             "DatabaseDirectUrl: b/k",
             "DatabaseReadUrl: c/k",
             "DatabaseCa: d/k",
+            "JwtSecret: h/k",
             "MetricsToken: e/k",
             "TelemetryHeaders: f/k",
             "TelemetryCa: g/k",
-            "AdminToken: demo-admin-token/token (made)",
+            "OperatorTokenPrevious: demo-operator-token/previous (made)",
+            "OperatorToken: demo-operator-token/token (made)",
         ]
+    );
+}
+
+#[test]
+fn keys_that_somebody_else_publishes_need_no_secret() {
+    let spec = json!({"auth": {"jwksUrl": "https://id.example.com/keys"}});
+    let made = referred(&spec);
+    assert!(
+        !made.iter().any(|reference| reference.contains("demo-jwt")),
+        "{made:?}"
     );
 }
 

@@ -97,7 +97,10 @@ fn unreadable(purpose: Purpose) -> Reason {
         | Purpose::MetricsToken
         | Purpose::TelemetryHeaders
         | Purpose::TelemetryCa
-        | Purpose::AdminToken => Reason::InvalidValue,
+        | Purpose::JwtSecret
+        | Purpose::JwtSecretPrevious
+        | Purpose::OperatorToken
+        | Purpose::OperatorTokenPrevious => Reason::InvalidValue,
     }
 }
 

@@ -7,6 +7,8 @@ use crate::fixture::{claim, demo, full, full_facts, operator, secrets};
 use crate::names::PINNED_IMAGE_ANNOTATION;
 use crate::references::{LiveDeployment, SecretFact};
 
+mod auth;
+
 fn problems(spec: &str, facts: &Facts) -> Vec<(Reason, String)> {
     match validate(&demo(spec), facts, &operator()) {
         Ok(_) => Vec::new(),

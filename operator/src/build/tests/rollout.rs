@@ -1,5 +1,6 @@
 //! What moves the Pod template, what leaves it alone, and who holds the number of replicas.
 
+use super::keys::keys_there;
 use super::*;
 
 /// The world after a plan was carried out.
@@ -125,8 +126,13 @@ fn what_rolls_the_pods_and_what_does_not() {
         ),
         ("telemetry headers", with("otel", "headers", "a=b"), true),
         (
-            "admin token",
-            with("demo-admin-token", "token", "another-token-of-the-operator"),
+            "signing key",
+            with("issuer", "hmac", "another-signing-key-of-32-letters"),
+            true,
+        ),
+        (
+            "operator's token",
+            with("demo-operator-token", "token", "another-token"),
             true,
         ),
         ("database authority", with("pg-ca", "ca.crt", pem), false),
@@ -157,12 +163,11 @@ fn an_operator_upgrade_changes_nothing_of_a_manual_cluster() {
 fn other_random_values_change_nothing_that_exists() {
     let cluster = demo("{}");
     let mut facts = carried_out(&cluster, &embedded());
-    facts
-        .secrets
-        .extend(secrets(&[("demo-admin-token", "token", "the-token-that-is-there")]).secrets);
+    facts.secrets.extend(keys_there().secrets);
     let before = plan(&cluster, &facts);
     let other = Generated {
-        admin_token: "another".to_owned(),
+        jwt_secret: "another".to_owned(),
+        operator_token: "another".to_owned(),
         database_password: "another".to_owned(),
     };
     let validated = validate(&cluster, &facts, &operator()).unwrap();
@@ -170,54 +175,10 @@ fn other_random_values_change_nothing_that_exists() {
     assert_eq!(template(&before), template(&after));
     for (before, after) in objects(&before).into_iter().zip(objects(&after)) {
         assert_eq!(
-            (&before.apply, &before.merge, &before.hash),
-            (&after.apply, &after.merge, &after.hash)
+            (&before.apply, &before.replacement, &before.hash),
+            (&after.apply, &after.replacement, &after.hash)
         );
     }
-}
-
-#[test]
-fn the_hash_of_a_secret_is_known_before_it_exists() {
-    let cluster = demo("{}");
-    let mut facts = migrated(&cluster, &embedded());
-    let before = plan(&cluster, &facts);
-    let token = generated().admin_token;
-    facts
-        .secrets
-        .extend(secrets(&[("demo-admin-token", "token", &token)]).secrets);
-    assert_eq!(template(&before), template(&plan(&cluster, &facts)));
-}
-
-#[test]
-fn a_new_token_is_made_on_request_once_and_when_it_is_lost() {
-    let mut cluster = demo("{}");
-    let secret = |facts: &Facts, cluster: &TelecomCluster| {
-        find(&plan(cluster, facts), Kind::Secret, "demo-admin-token")
-            .unwrap()
-            .clone()
-    };
-    let mut facts = embedded();
-    facts
-        .secrets
-        .extend(secrets(&[("demo-admin-token", "token", "the-token-that-is-there")]).secrets);
-    assert_eq!(secret(&facts, &cluster).merge, None);
-
-    let ask = ("telecom.dev/rotate-keys".to_owned(), "2".to_owned());
-    cluster.metadata.annotations = Some([ask].into());
-    let merge = secret(&facts, &cluster).merge.unwrap();
-    assert_eq!(
-        merge["metadata"]["annotations"]["telecom.dev/rotate-keys"],
-        "2"
-    );
-    assert!(merge["data"]["token"].is_string());
-
-    facts.live.admin_token_rotation = Some("2".to_owned());
-    assert_eq!(secret(&facts, &cluster).merge, None);
-
-    facts
-        .secrets
-        .extend(secrets(&[("demo-admin-token", "token", "")]).secrets);
-    assert!(secret(&facts, &cluster).merge.is_some());
 }
 
 #[test]

@@ -90,6 +90,16 @@ fn tokens_headers_and_certificates() {
         token("two words").as_deref(),
         Some("holds a blank or a character outside printable ASCII, which a bearer token cannot")
     );
+    let signing_key = |value| facts(value).signing_key.err();
+    assert_eq!(signing_key("thirty-two bytes, blanks and all"), None);
+    assert_eq!(
+        signing_key("a key of 31 bytes is too short.").as_deref(),
+        Some("is 31 bytes long; tokens are signed with 32 or more (openssl rand -hex 32)")
+    );
+    assert_eq!(
+        signing_key("a key that was written by echo into a file\n").as_deref(),
+        Some("ends with a line break; store it without one (printf %s, not echo)")
+    );
     let headers = |value| facts(value).headers.err();
     assert_eq!(headers("authorization=Bearer%20x,x-tenant=7"), None);
     assert_eq!(headers("a=1\n"), None);

@@ -125,7 +125,8 @@ impl Stage {
             validate::validate(&self.cluster, &self.facts, &defaults);
         let plan: Option<Plan> = validated.as_ref().ok().map(|validated| {
             let generated = Generated {
-                admin_token: "a".repeat(40),
+                jwt_secret: "j".repeat(43),
+                operator_token: "a".repeat(43),
                 database_password: "b".repeat(40),
             };
             build::build(validated, &self.facts, &generated).unwrap()
