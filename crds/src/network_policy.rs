@@ -19,7 +19,7 @@ pub struct NetworkPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub grpc_from: Option<Vec<NetworkPolicyPeer>>,
-    /// What the server may reach. Unset: DNS and the ports of the database and OTLP URLs.
+    /// What the server may reach. Unset: DNS and the ports of the URLs of database, OTLP and `auth.jwksUrl`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub egress: Option<Vec<NetworkPolicyEgressRule>>,
