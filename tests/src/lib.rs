@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod database;
 pub mod demo;
 pub mod diagnosis;
+pub mod door;
 pub mod forward;
 pub mod operator;
 pub mod postgres;

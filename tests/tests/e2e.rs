@@ -12,6 +12,8 @@ mod e2e {
     mod configuration;
     mod deletion;
     mod drift;
+    mod keys;
+    mod methods;
     mod monitoring;
     mod namespaced;
     mod operators;

@@ -1,12 +1,22 @@
 //! What only the world can tell: Secrets that are missing or empty, URLs that lead nowhere. Each is a
 //! condition that says what to do, and heals without a restart.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
 use telecom_crds::TelecomCluster;
-use telecom_tests::database;
+use telecom_proto::v1::node_agent_client::NodeAgentClient;
+use telecom_proto::v1::node_server_manage_client::NodeServerManageClient;
+use telecom_proto::v1::{
+    CreateNodeServerRequest, HeartbeatRequest, ListNodeServersRequest, NodeServerConfig, NodeStatus,
+};
+use telecom_server::auth::Role;
+use telecom_tests::door::Door;
 use telecom_tests::scenario::{Scenario, scenario};
+use telecom_tests::{database, tokens};
 
 const EXTERNAL: &str = "external";
 
@@ -181,6 +191,75 @@ async fn a_changed_database_secret_rolls_the_servers() {
             .condition("base", "DatabaseReady", "True", "EmbeddedDatabaseKept")
             .await?;
         assert!(message.contains("base-postgres-data"), "{message}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn offline_timeout_and_retention_reach_the_server() {
+    scenario("silence", async |s| {
+        let spec = json!({
+            "nodeHealthCheck": {"offlineTimeout": "2s"},
+            "retention": {"rawUsageDays": 7, "statusHistoryDays": 93},
+        });
+        s.apply_cluster("demo", spec).await?;
+        s.ready("demo").await?;
+        let key = database::secret_key(&s, "demo-jwt", "secret").await?;
+        let door = Door::open(&s, "demo").await?;
+        let caller = door.with(&tokens::mint(&key, Role::Admin, "tests"))?;
+        let mut admin = NodeServerManageClient::new(caller);
+        let config = NodeServerConfig {
+            name: "fra-1".into(),
+            address: "fra-1.example.net".into(),
+            country: "DE".into(),
+            ..Default::default()
+        };
+        let create = CreateNodeServerRequest {
+            config: Some(config),
+            ..Default::default()
+        };
+        let created = admin.create_node_server(create).await?.into_inner();
+        let heartbeat = HeartbeatRequest {
+            protocol_version: 1,
+            agent_version: "1.0.0".into(),
+            boot_id: "8c9c3c1e-7a0e-4a52-9be0-0d3a5c0b9a11".into(),
+            clock: Some(std::time::SystemTime::now().into()),
+            ..Default::default()
+        };
+        let mut agent = NodeAgentClient::new(door.with(&created.token)?);
+        let told = agent.heartbeat(heartbeat).await?.into_inner();
+        let interval = told.heartbeat_interval.unwrap();
+        assert!(
+            interval.seconds < 2,
+            "{interval:?} is as long as the timeout"
+        );
+        // By default it would stay online for 90 s.
+        let offline = || async {
+            let list = ListNodeServersRequest::default();
+            let listed = admin.clone().list_node_servers(list).await?.into_inner();
+            let status = listed.node_servers[0].status();
+            Ok((status == NodeStatus::Offline).then_some(()))
+        };
+        s.wait_for(
+            "the silent node to be offline",
+            Duration::from_secs(45),
+            offline,
+        )
+        .await?;
+
+        // The server stops at a key that it does not know: what it runs with is what is written here.
+        let pods = s.pods("demo", "server").await?;
+        let volumes = serde_json::to_value(&pods[0].spec)?;
+        let name = volumes.pointer("/volumes/0/projected/sources/0/configMap/name");
+        let name = name.and_then(Value::as_str).unwrap();
+        let config = s.api::<ConfigMap>().get(name).await?;
+        let config: Value = serde_yaml::from_str(&config.data.unwrap()["config.yaml"])?;
+        let expected = json!({
+            "raw_usage_days": 7, "quarter_hour_days": 35, "hourly_days": 100, "daily_days": 800,
+            "status_history_days": 93,
+        });
+        assert_eq!(config["retention"], expected);
         Ok(())
     })
     .await;

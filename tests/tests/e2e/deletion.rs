@@ -25,7 +25,8 @@ async fn delete_policy_takes_every_object_with_it() {
         s.gone::<PersistentVolumeClaim>("demo-postgres-data")
             .await?;
         s.gone::<Secret>("demo-postgres").await?;
-        s.gone::<Secret>("demo-admin-token").await?;
+        s.gone::<Secret>("demo-jwt").await?;
+        s.gone::<Secret>("demo-operator-token").await?;
         s.gone::<Service>("demo-server").await?;
         s.gone::<ServiceAccount>("demo-server").await?;
         s.wait("the ConfigMaps to be gone", || async {
@@ -53,7 +54,8 @@ async fn retain_policy_keeps_data_and_keys_and_the_next_cluster_adopts_them() {
             .execute(&before.pool)
             .await?;
         let password = database::secret_key(&s, "demo-postgres", "password").await?;
-        let token = database::secret_key(&s, "demo-admin-token", "token").await?;
+        let key = database::secret_key(&s, "demo-jwt", "secret").await?;
+        let token = database::secret_key(&s, "demo-operator-token", "token").await?;
         drop(before);
 
         s.api::<TelecomCluster>()
@@ -74,8 +76,9 @@ async fn retain_policy_keeps_data_and_keys_and_the_next_cluster_adopts_them() {
             database::secret_key(&s, "demo-postgres", "password").await?,
             password
         );
+        assert_eq!(database::secret_key(&s, "demo-jwt", "secret").await?, key);
         assert_eq!(
-            database::secret_key(&s, "demo-admin-token", "token").await?,
+            database::secret_key(&s, "demo-operator-token", "token").await?,
             token
         );
         let after = database::connect(&s, "demo", None).await?;

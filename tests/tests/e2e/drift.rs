@@ -95,7 +95,8 @@ async fn edits_and_deletions_of_every_owned_kind_are_put_back() {
         delete::<HorizontalPodAutoscaler>(&s, "demo-server").await?;
         delete::<PodDisruptionBudget>(&s, "demo-server").await?;
         delete::<NetworkPolicy>(&s, "demo-server").await?;
-        delete::<Secret>(&s, "demo-admin-token").await?;
+        delete::<Secret>(&s, "demo-jwt").await?;
+        delete::<Secret>(&s, "demo-operator-token").await?;
         delete::<StatefulSet>(&s, "demo-postgres").await?;
         delete::<Deployment>(&s, "demo-server").await?;
         s.ready("demo").await
