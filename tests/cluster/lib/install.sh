@@ -22,12 +22,15 @@ install_charts() {
     }
 }
 
-# A server image that was built anew has the tag it had before, so nothing would start it by itself.
+# A server image that was built anew has the tag it had before, so nothing would start it by itself, and its
+# migrations count as applied.
 restart_servers() {
     grep -qx server "$IMPORTED" 2>/dev/null || return 0
     kubectl get deployment --all-namespaces --no-headers \
         -l app.kubernetes.io/managed-by=telecom-operator,app.kubernetes.io/component=server \
         -o custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name | while read -r namespace name; do
+        kubectl -n "$namespace" delete jobs -l "telecom.dev/cluster=${name%-server},app.kubernetes.io/component=migration"
+        kubectl -n "$namespace" annotate "deployment/$name" telecom.dev/migrated-
         kubectl -n "$namespace" rollout restart "deployment/$name"
     done
 }

@@ -245,5 +245,5 @@ async fn service_account(s: &Scenario, name: &str, audience: &str) -> Result<Str
     let issued = accounts
         .create_token_request(name, &PostParams::default(), &request)
         .await?;
-    Ok(issued.status.unwrap().token)
+    Ok(issued.status.unwrap().token.unwrap())
 }

@@ -6,9 +6,10 @@ use telecom_crds::TelecomCluster;
 use telecom_proto::v1::{
     CreateNodeServerRequest, HeartbeatRequest, ListNodeServersRequest, NodeServerConfig, NodeStatus,
 };
+use telecom_server::auth::Role;
 use telecom_tests::scenario::scenario;
 use telecom_tests::telecom::{agent, channel, get, manage, with_token};
-use telecom_tests::{cluster, database};
+use telecom_tests::{cluster, database, tokens};
 
 #[tokio::test]
 async fn the_smallest_manifest_becomes_a_server_that_takes_heartbeats() {
@@ -16,7 +17,8 @@ async fn the_smallest_manifest_becomes_a_server_that_takes_heartbeats() {
         s.apply_cluster("demo", json!({})).await?;
         s.ready("demo").await?;
 
-        let admin = database::secret_key(&s, "demo-admin-token", "token").await?;
+        let key = database::secret_key(&s, "demo-jwt", "secret").await?;
+        let admin = tokens::mint(&key, Role::Admin, "road");
         let grpc = s.forward("demo", "server", 50051).await?;
         let channel = channel(grpc.address).await?;
         let config = NodeServerConfig {
@@ -88,11 +90,11 @@ async fn two_clusters_of_one_name_live_beside_each_other() {
             two.apply_cluster("demo", json!({"replicas": 1})).await?;
             one.ready("demo").await?;
             two.ready("demo").await?;
-            let tokens = [
-                database::secret_key(&one, "demo-admin-token", "token").await?,
-                database::secret_key(&two, "demo-admin-token", "token").await?,
-            ];
-            assert_ne!(tokens[0], tokens[1]);
+            for (name, key) in [("demo-jwt", "secret"), ("demo-operator-token", "token")] {
+                let ours = database::secret_key(&one, name, key).await?;
+                let theirs = database::secret_key(&two, name, key).await?;
+                assert_ne!(ours, theirs, "{name}");
+            }
             Ok(())
         })
         .await;

@@ -51,8 +51,9 @@ async fn node_server(provider: &Provider) -> Result<i32> {
         }),
         idempotency_key: "first".into(),
     };
-    let refused = servers(&provider.viewer).create_node_server(create.clone());
-    assert_eq!(refused.await.unwrap_err().code(), Code::PermissionDenied);
+    let mut viewer = servers(&provider.viewer);
+    let refused = viewer.create_node_server(create.clone()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
     let created = admin.create_node_server(create).await?.into_inner();
     let server = created.node_server.unwrap();
     beat(provider, &created.token).await?;
@@ -84,7 +85,7 @@ async fn node_server(provider: &Provider) -> Result<i32> {
     beat(provider, &rotated.token).await?;
 
     let list = ListNodeServersRequest::default();
-    let listed = servers(&provider.viewer).list_node_servers(list).await?;
+    let listed = viewer.list_node_servers(list).await?;
     let listed = listed.into_inner();
     assert_eq!(listed.total, 1);
     assert_eq!(listed.node_servers[0].status(), NodeStatus::Online);

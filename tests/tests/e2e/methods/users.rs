@@ -57,7 +57,7 @@ async fn register(provider: &Provider) -> Result<String> {
     let created = users(&provider.admin).create_user(create).await?;
     let user = created.into_inner().user.unwrap();
     let list = ListUsersRequest::default();
-    let listed = users(&provider.support).list_users(list.clone()).await?;
+    let listed = users(&provider.support).list_users(list).await?;
     assert_eq!(listed.into_inner().total, 1);
     let refused = users(&provider.viewer).list_users(list).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
