@@ -9,9 +9,11 @@ use tokio::time::Instant;
 pub use agent::{AgentService, AuthenticateNode, HeartbeatReceipt, ReceiveHeartbeat};
 pub use error::{DomainError, Kind, Obstacle, Thing};
 pub use manage::{
-    AdminCreateServer, AdminDeleteServer, AdminListServers, AdminRotateToken, AdminSetMaintenance,
-    AdminShowServer, AdminUpdateServer, CreatedServer, Idempotency, ManageService, RotatedToken,
-    ServerDetail, ServerPage,
+    AdminCreateServer, AdminCreateUser, AdminDeleteServer, AdminEraseUser, AdminExportUser,
+    AdminListAudit, AdminListServers, AdminListUsers, AdminResumeUser, AdminRotateToken,
+    AdminSetMaintenance, AdminShowServer, AdminShowUser, AdminSuspendUser, AdminUpdateServer,
+    AuditPage, CreatedServer, ErasedUser, Export, ExportRecord, Idempotency, ManageService,
+    RotatedToken, ServerDetail, ServerPage, UserPage,
 };
 
 use crate::auth::Caller;

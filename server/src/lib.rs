@@ -1,8 +1,9 @@
 //! The gRPC and metrics server over PostgreSQL.
 //!
 //! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`],
-//! [`users`] and [`auth`] are the vocabulary all three share. [`serve`] puts the parts together.
+//! [`users`], [`audit`] and [`auth`] are the vocabulary all three share. [`serve`] puts the parts together.
 
+pub mod audit;
 pub mod auth;
 pub mod config;
 pub mod domain;

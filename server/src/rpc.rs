@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use telecom_proto::v1::audit_server::AuditServer;
 use telecom_proto::v1::node_agent_server::NodeAgentServer;
 use telecom_proto::v1::node_server_manage_server::NodeServerManageServer;
+use telecom_proto::v1::user_manage_server::UserManageServer;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
@@ -16,6 +18,7 @@ use crate::domain::{AgentService, ManageService};
 use crate::metrics::Metrics;
 use crate::store::Database;
 
+mod audit;
 mod authenticate;
 mod call;
 mod convert;
@@ -29,6 +32,7 @@ mod status;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod user_manage;
 
 pub use gateway::Gateway;
 use gateway::Limits;
@@ -72,6 +76,14 @@ pub fn service<H: Health>(
     };
     let manage = ManageService::new(database.clone(), options.offline_timeout);
     let agent = AgentService::new(database, options.offline_timeout);
+    let users = UserManageServer::new(user_manage::Rpc::new(manage.clone()))
+        .max_decoding_message_size(limit)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip);
+    let audit = AuditServer::new(audit::Rpc::new(manage.clone()))
+        .max_decoding_message_size(limit)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip);
     let manage = NodeServerManageServer::new(node_server_manage::Rpc::new(manage))
         .max_decoding_message_size(limit)
         .accept_compressed(CompressionEncoding::Gzip)
@@ -86,6 +98,8 @@ pub fn service<H: Health>(
     };
     let routes = Routes::new(manage)
         .add_service(agents)
+        .add_service(audit)
+        .add_service(users)
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

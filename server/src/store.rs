@@ -12,6 +12,7 @@ pub mod node_servers;
 pub mod node_tokens;
 mod replica;
 pub mod schema;
+pub mod subscribers;
 mod transaction;
 
 pub use database::{Database, PoolCounts};

@@ -4,6 +4,7 @@
 
 mod server {
     mod audit;
+    mod audit_list;
     mod auth;
     mod bad_config;
     mod bad_requests;
@@ -23,4 +24,6 @@ mod server {
     mod rotation;
     mod scrape;
     mod shutdown;
+    mod users;
+    mod users_export;
 }

@@ -1,13 +1,20 @@
 //! What the provider's staff does. Each write leaves a row in the audit log, in its own transaction.
 
+mod audit;
 mod node_servers;
+mod users;
 mod write;
 
 use std::time::Duration;
 
+pub use audit::{AdminListAudit, AuditPage};
 pub use node_servers::{
     AdminCreateServer, AdminDeleteServer, AdminListServers, AdminRotateToken, AdminSetMaintenance,
     AdminShowServer, AdminUpdateServer, CreatedServer, RotatedToken, ServerDetail, ServerPage,
+};
+pub use users::{
+    AdminCreateUser, AdminEraseUser, AdminExportUser, AdminListUsers, AdminResumeUser,
+    AdminShowUser, AdminSuspendUser, ErasedUser, Export, ExportRecord, UserPage,
 };
 pub use write::Idempotency;
 

@@ -1,11 +1,14 @@
-//! Parts that requests have in common: pages, etags, masks, idempotency keys, numbers.
+//! Parts that requests have in common: pages, etags, masks, idempotency keys, ids, times.
 
+use chrono::{DateTime, Utc};
 use prost::Message;
-use prost_types::FieldMask;
+use prost_types::{FieldMask, Timestamp};
 
+use super::convert::time;
 use super::status::Refusal;
 use crate::auth::Digest;
 use crate::domain::Idempotency;
+use crate::users::UserId;
 
 /// Rows on a page when the caller does not say.
 const DEFAULT_LIMIT: u32 = 100;
@@ -66,6 +69,43 @@ pub(super) fn idempotency(
         // Maps are ordered, so that one request has one encoding.
         fingerprint: Digest::of_bytes(&request.encode_to_vec()),
     }))
+}
+
+/// Text that something is looked up by, at `field`; empty means that it does not matter.
+pub(super) fn word(field: &str, text: String) -> Result<Option<String>, Refusal> {
+    const MAX_CHARS: usize = 300;
+    if text.chars().count() > MAX_CHARS || text.chars().any(char::is_control) {
+        let description = "must be up to 300 characters without control characters";
+        return Err(Refusal::field(field, description));
+    }
+    Ok((!text.is_empty()).then_some(text))
+}
+
+/// From and until when; absent where there is no limit.
+pub(super) type Span = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// The span between the fields `start` and `end`.
+pub(super) fn between(start: Option<Timestamp>, end: Option<Timestamp>) -> Result<Span, Refusal> {
+    let start = start.map(|at| moment("start", at)).transpose()?;
+    let end = end.map(|at| moment("end", at)).transpose()?;
+    match (start, end) {
+        (Some(start), Some(end)) if end <= start => {
+            Err(Refusal::field("end", "must be after start"))
+        }
+        between => Ok(between),
+    }
+}
+
+/// A moment at `field`.
+pub(super) fn moment(field: &str, at: Timestamp) -> Result<DateTime<Utc>, Refusal> {
+    let description = "must be a moment of the years 1970 to 9999";
+    time(at).ok_or_else(|| Refusal::field(field, description))
+}
+
+/// A subscriber, at `field`.
+pub(super) fn user_id(field: &str, id: &str) -> Result<UserId, Refusal> {
+    let description = "must be a UUID: 32 hexadecimal digits in five groups";
+    id.parse().map_err(|_| Refusal::field(field, description))
 }
 
 /// The number of a thing, at `field`.

@@ -1,0 +1,204 @@
+//! Subscribers as administrators manage them.
+
+use crate::domain::{Context, DomainError, Kind, Obstacle, Processor, Thing};
+use crate::store::subscribers::{self, Page, UNIQUE_ID};
+use crate::store::{StoreError, Transaction, retry_conflicts};
+use crate::users::{User, UserId, UserStatus};
+
+use super::ManageService;
+use super::write::{Begun, Write, check_etag};
+
+mod export;
+mod messages;
+mod snapshot;
+
+pub use messages::{
+    AdminCreateUser, AdminEraseUser, AdminExportUser, AdminListUsers, AdminResumeUser,
+    AdminShowUser, AdminSuspendUser, ErasedUser, Export, ExportRecord, UserPage,
+};
+
+impl Processor<AdminListUsers> for ManageService {
+    type Output = UserPage;
+
+    async fn process(
+        &self,
+        context: &Context,
+        input: AdminListUsers,
+    ) -> Result<UserPage, DomainError> {
+        let page = Page {
+            status: input.status,
+            limit: input.limit,
+            offset: input.offset,
+        };
+        let (users, total) = retry_conflicts(|| async move {
+            let mut transaction = self.database.read(context.deadline).await?;
+            let found = subscribers::list(&mut transaction, page).await?;
+            transaction.commit().await?;
+            Ok::<_, DomainError>(found)
+        })
+        .await?;
+        Ok(UserPage { users, total })
+    }
+}
+
+impl Processor<AdminShowUser> for ManageService {
+    type Output = User;
+
+    async fn process(
+        &self,
+        context: &Context,
+        AdminShowUser(id): AdminShowUser,
+    ) -> Result<User, DomainError> {
+        retry_conflicts(|| async move {
+            let mut transaction = self.database.read(context.deadline).await?;
+            let user = present(&mut transaction, id).await?;
+            transaction.commit().await?;
+            Ok(user)
+        })
+        .await
+    }
+}
+
+impl Processor<AdminCreateUser> for ManageService {
+    type Output = User;
+
+    async fn process(
+        &self,
+        context: &Context,
+        input: AdminCreateUser,
+    ) -> Result<User, DomainError> {
+        let (id, input) = (input.id, &input);
+        retry_conflicts(|| async move {
+            let idempotency = input.idempotency.as_ref();
+            let begun = Write::begin_create(&self.database, context, "CreateUser", idempotency);
+            let mut write = match begun.await? {
+                Begun::New(write) => write,
+                Begun::Before(mut write, made) => {
+                    let made = made.parse().unwrap_or(id);
+                    return present(&mut write.transaction, made).await;
+                }
+            };
+            let inserted = subscribers::insert(&mut write.transaction, id, &input.profile).await;
+            inserted.map_err(|error| id_taken(error, id))?;
+            let user = present(&mut write.transaction, id).await?;
+            let after = snapshot::of(&user);
+            write.commit(&thing(id), None, Some(after)).await?;
+            Ok(user)
+        })
+        .await
+    }
+}
+
+impl Processor<AdminSuspendUser> for ManageService {
+    type Output = User;
+
+    async fn process(
+        &self,
+        context: &Context,
+        input: AdminSuspendUser,
+    ) -> Result<User, DomainError> {
+        let (id, etag, reason) = (input.id, input.etag.as_deref(), &input.reason);
+        retry_conflicts(|| async move {
+            let mut write = Write::begin(&self.database, context, "SuspendUser").await?;
+            let before = locked(&mut write.transaction, id, etag).await?;
+            not_erased(&before)?;
+            let suspended = UserStatus::Suspended;
+            subscribers::set_status(&mut write.transaction, id, suspended, reason).await?;
+            changed(write, &before).await
+        })
+        .await
+    }
+}
+
+impl Processor<AdminResumeUser> for ManageService {
+    type Output = User;
+
+    async fn process(
+        &self,
+        context: &Context,
+        input: AdminResumeUser,
+    ) -> Result<User, DomainError> {
+        let (id, etag) = (input.id, input.etag.as_deref());
+        retry_conflicts(|| async move {
+            let mut write = Write::begin(&self.database, context, "ResumeUser").await?;
+            let before = locked(&mut write.transaction, id, etag).await?;
+            not_erased(&before)?;
+            if before.status == UserStatus::Active {
+                return Ok(before);
+            }
+            subscribers::set_status(&mut write.transaction, id, UserStatus::Active, "").await?;
+            changed(write, &before).await
+        })
+        .await
+    }
+}
+
+impl Processor<AdminEraseUser> for ManageService {
+    type Output = ErasedUser;
+
+    async fn process(
+        &self,
+        context: &Context,
+        input: AdminEraseUser,
+    ) -> Result<ErasedUser, DomainError> {
+        let (id, etag, reason) = (input.id, input.etag.as_deref(), &input.reason);
+        retry_conflicts(|| async move {
+            let mut write = Write::begin(&self.database, context, "EraseUser").await?;
+            let before = locked(&mut write.transaction, id, etag).await?;
+            if before.status == UserStatus::Erased {
+                return Ok(ErasedUser { user: before });
+            }
+            subscribers::erase(&mut write.transaction, id, reason).await?;
+            let user = changed(write, &before).await?;
+            Ok(ErasedUser { user })
+        })
+        .await
+    }
+}
+
+/// The subscriber, held against other writers, if they are still what the caller knows.
+async fn locked(
+    transaction: &mut Transaction,
+    id: UserId,
+    etag: Option<&str>,
+) -> Result<User, DomainError> {
+    let user = subscribers::lock(transaction, id).await?;
+    let user = user.ok_or_else(|| DomainError::NotFound(thing(id)))?;
+    check_etag(|| thing(id), user.revision, etag)?;
+    Ok(user)
+}
+
+/// The subscriber as the transaction sees them.
+async fn present(transaction: &mut Transaction, id: UserId) -> Result<User, DomainError> {
+    let user = subscribers::find(transaction, id).await?;
+    user.ok_or_else(|| DomainError::NotFound(thing(id)))
+}
+
+/// Ends a change of a subscriber.
+async fn changed(mut write: Write<'_>, before: &User) -> Result<User, DomainError> {
+    let user = present(&mut write.transaction, before.id).await?;
+    let (old, new) = (snapshot::of(before), snapshot::of_change(before, &user));
+    write.commit(&thing(user.id), Some(old), Some(new)).await?;
+    Ok(user)
+}
+
+fn not_erased(user: &User) -> Result<(), DomainError> {
+    match user.status {
+        UserStatus::Active | UserStatus::Suspended => Ok(()),
+        UserStatus::Erased => Err(Obstacle::UserErased(user.id).into()),
+    }
+}
+
+fn thing(id: UserId) -> Thing {
+    Thing::new(Kind::User, id)
+}
+
+fn id_taken(error: StoreError, id: UserId) -> DomainError {
+    match error {
+        StoreError::Duplicate { constraint } if constraint == UNIQUE_ID => DomainError::NameTaken {
+            kind: Kind::User,
+            name: id.to_string(),
+        },
+        other => other.into(),
+    }
+}

@@ -1,0 +1,95 @@
+//! The export of a subscriber: pages, each read in a short transaction of its own when the records
+//! before it have been taken, so that a slow reader holds nothing.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use tokio::time::Instant;
+
+use super::{present, snapshot, thing};
+use crate::audit::AuditEntry;
+use crate::domain::manage::ManageService;
+use crate::domain::manage::write::Write;
+use crate::domain::{AdminExportUser, Context, DomainError, Export, ExportRecord, Processor};
+use crate::store::{Database, StoreError, Transaction, audit, retry_conflicts};
+use crate::users::UserId;
+
+/// Records read at a time.
+const PAGE: u32 = 200;
+
+impl Processor<AdminExportUser> for ManageService {
+    type Output = Export;
+
+    async fn process(
+        &self,
+        context: &Context,
+        AdminExportUser(id): AdminExportUser,
+    ) -> Result<Export, DomainError> {
+        // Written down first, so that nothing is given out in secret.
+        let user = retry_conflicts(|| async move {
+            let mut write = Write::begin(&self.database, context, "ExportUser").await?;
+            let user = present(&mut write.transaction, id).await?;
+            let state = snapshot::of(&user);
+            let (before, after) = (Some(state.clone()), Some(state));
+            write.commit(&thing(id), before, after).await?;
+            Ok::<_, DomainError>(user)
+        })
+        .await?;
+        let pages = Pages {
+            database: self.database.clone(),
+            id,
+            timeout: context.deadline.saturating_duration_since(context.received),
+        };
+        let user = stream::iter([Ok(ExportRecord::User(Box::new(user)))]);
+        let entries = pages.read(
+            |transaction, id, after| Box::pin(audit::of_user(transaction, id, after, PAGE)),
+            |entry: &AuditEntry| entry.id,
+        );
+        Ok(user.chain(entries.map_ok(ExportRecord::AuditEntry)).boxed())
+    }
+}
+
+/// The rows of a page that follow the row with this id.
+type ReadPage<T> = fn(&mut Transaction, UserId, i64) -> BoxFuture<'_, Result<Vec<T>, StoreError>>;
+
+#[derive(Debug, Clone)]
+struct Pages {
+    database: Database,
+    id: UserId,
+    /// How long reading one page may take: what a request may. The stream may take longer.
+    timeout: Duration,
+}
+
+impl Pages {
+    /// All rows of one kind by ascending id.
+    fn read<T: Send + 'static>(
+        &self,
+        page: ReadPage<T>,
+        id_of: fn(&T) -> i64,
+    ) -> impl Stream<Item = Result<T, DomainError>> + Send + use<T> {
+        let pages = self.clone();
+        stream::try_unfold(0, move |after| {
+            let pages = pages.clone();
+            async move {
+                let rows = pages.one(page, after).await?;
+                let next = rows.last().map(id_of);
+                let rows = stream::iter(rows.into_iter().map(Ok::<_, DomainError>));
+                Ok::<_, DomainError>(next.map(|next| (rows, next)))
+            }
+        })
+        .try_flatten()
+    }
+
+    async fn one<T>(&self, page: ReadPage<T>, after: i64) -> Result<Vec<T>, DomainError> {
+        let deadline = Instant::now() + self.timeout;
+        retry_conflicts(|| async move {
+            // The primary, where the export itself stands in the audit log.
+            let mut transaction = self.database.read_primary(deadline).await?;
+            let rows = page(&mut transaction, self.id, after).await?;
+            transaction.commit().await?;
+            Ok(rows)
+        })
+        .await
+    }
+}

@@ -1,0 +1,96 @@
+//! What administrators ask for about subscribers, and what they get.
+
+use futures::stream::BoxStream;
+
+use crate::audit::AuditEntry;
+use crate::domain::{DomainError, Idempotency};
+use crate::users::{User, UserId, UserProfile, UserStatus};
+
+/// Lists subscribers.
+#[derive(Debug, Clone, Copy)]
+pub struct AdminListUsers {
+    /// Only those with this status.
+    pub status: Option<UserStatus>,
+    /// Rows at most.
+    pub limit: u32,
+    /// Rows to skip.
+    pub offset: u32,
+}
+
+/// A page of subscribers.
+#[derive(Debug, Clone)]
+pub struct UserPage {
+    /// By registration, then id.
+    pub users: Vec<User>,
+    /// Over all pages.
+    pub total: u64,
+}
+
+/// Shows one subscriber.
+#[derive(Debug, Clone, Copy)]
+pub struct AdminShowUser(pub UserId);
+
+/// Registers a subscriber.
+#[derive(Debug, Clone)]
+pub struct AdminCreateUser {
+    /// Who: the caller's choice, or chance.
+    pub id: UserId,
+    /// What the provider says about them.
+    pub profile: UserProfile,
+    /// What recognizes a repetition.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Stops a subscriber's use.
+#[derive(Debug, Clone)]
+pub struct AdminSuspendUser {
+    /// The subscriber.
+    pub id: UserId,
+    /// Why; may be empty.
+    pub reason: String,
+    /// What the change is based on, if the caller cares.
+    pub etag: Option<String>,
+}
+
+/// Ends a suspension.
+#[derive(Debug, Clone)]
+pub struct AdminResumeUser {
+    /// The subscriber.
+    pub id: UserId,
+    /// What the change is based on, if the caller cares.
+    pub etag: Option<String>,
+}
+
+/// Erases what is personal.
+#[derive(Debug, Clone)]
+pub struct AdminEraseUser {
+    /// The subscriber.
+    pub id: UserId,
+    /// Why; may be empty.
+    pub reason: String,
+    /// What the change is based on, if the caller cares.
+    pub etag: Option<String>,
+}
+
+/// What is left of a subscriber.
+#[derive(Debug, Clone)]
+pub struct ErasedUser {
+    /// The subscriber.
+    pub user: User,
+}
+
+/// Gives out everything that is kept about a subscriber.
+#[derive(Debug, Clone, Copy)]
+pub struct AdminExportUser(pub UserId);
+
+/// One record of an export.
+#[derive(Debug, Clone)]
+pub enum ExportRecord {
+    /// The subscriber; the first record.
+    User(Box<User>),
+    /// What an administrator did with them.
+    AuditEntry(AuditEntry),
+}
+
+/// The records of an export, read as they are taken; ends at the first error.
+pub type Export = BoxStream<'static, Result<ExportRecord, DomainError>>;

@@ -1,0 +1,127 @@
+//! The `UserManage` service.
+
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use telecom_proto::v1::user_manage_server::UserManage;
+use telecom_proto::v1::{
+    CreateUserRequest, CreateUserResponse, EraseUserRequest, EraseUserResponse, ExportUserRequest,
+    ExportUserResponse, ListUsersRequest, ListUsersResponse, ResumeUserRequest, ResumeUserResponse,
+    ShowUserRequest, ShowUserResponse, SuspendUserRequest, SuspendUserResponse,
+};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::call::{context, refuse, run};
+use crate::domain::{AdminExportUser, AdminShowUser, ManageService};
+use crate::users::UserId;
+
+mod convert;
+mod requests;
+
+/// Maps `UserManage` to the domain.
+#[derive(Debug)]
+pub(super) struct Rpc {
+    manage: ManageService,
+}
+
+impl Rpc {
+    pub(super) fn new(manage: ManageService) -> Self {
+        Self { manage }
+    }
+}
+
+#[tonic::async_trait]
+impl UserManage for Rpc {
+    async fn create_user(
+        &self,
+        mut request: Request<CreateUserRequest>,
+    ) -> Result<Response<CreateUserResponse>, Status> {
+        let context = context(&mut request)?;
+        // Later ids are greater, so that new rows of an index lie together.
+        let input = requests::create(request.into_inner(), UserId(Uuid::now_v7()));
+        let user = run(&self.manage, &context, input).await?;
+        Ok(Response::new(CreateUserResponse {
+            user: Some(convert::user(user)),
+        }))
+    }
+
+    async fn show_user(
+        &self,
+        mut request: Request<ShowUserRequest>,
+    ) -> Result<Response<ShowUserResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::id(&request.into_inner().id).map(AdminShowUser);
+        let user = run(&self.manage, &context, input).await?;
+        Ok(Response::new(ShowUserResponse {
+            user: Some(convert::user(user)),
+            ..Default::default()
+        }))
+    }
+
+    async fn list_users(
+        &self,
+        mut request: Request<ListUsersRequest>,
+    ) -> Result<Response<ListUsersResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::list(&request.into_inner());
+        let page = run(&self.manage, &context, input).await?;
+        Ok(Response::new(ListUsersResponse {
+            users: page.users.into_iter().map(convert::user).collect(),
+            total: page.total,
+        }))
+    }
+
+    async fn suspend_user(
+        &self,
+        mut request: Request<SuspendUserRequest>,
+    ) -> Result<Response<SuspendUserResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::suspend(request.into_inner());
+        let user = run(&self.manage, &context, input).await?;
+        Ok(Response::new(SuspendUserResponse {
+            user: Some(convert::user(user)),
+        }))
+    }
+
+    async fn resume_user(
+        &self,
+        mut request: Request<ResumeUserRequest>,
+    ) -> Result<Response<ResumeUserResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::resume(request.into_inner());
+        let user = run(&self.manage, &context, input).await?;
+        Ok(Response::new(ResumeUserResponse {
+            user: Some(convert::user(user)),
+        }))
+    }
+
+    type ExportUserStream = BoxStream<'static, Result<ExportUserResponse, Status>>;
+
+    async fn export_user(
+        &self,
+        mut request: Request<ExportUserRequest>,
+    ) -> Result<Response<Self::ExportUserStream>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::id(&request.into_inner().id).map(AdminExportUser);
+        let export = run(&self.manage, &context, input).await?;
+        let records = export.map(move |record| {
+            record
+                .map(convert::record)
+                .map_err(|error| refuse(error.into(), &context))
+        });
+        Ok(Response::new(records.boxed()))
+    }
+
+    async fn erase_user(
+        &self,
+        mut request: Request<EraseUserRequest>,
+    ) -> Result<Response<EraseUserResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::erase(request.into_inner());
+        let erased = run(&self.manage, &context, input).await?;
+        Ok(Response::new(EraseUserResponse {
+            user: Some(convert::user(erased.user)),
+            ..Default::default()
+        }))
+    }
+}
