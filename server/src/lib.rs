@@ -1,7 +1,8 @@
 //! The gRPC and metrics server over PostgreSQL.
 //!
 //! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`],
-//! [`users`], [`audit`] and [`auth`] are the vocabulary all three share. [`serve`] puts the parts together.
+//! [`partitions`], [`users`], [`audit`] and [`auth`] are the vocabulary all three share. [`serve`] puts
+//! the parts together.
 
 pub mod audit;
 pub mod auth;
@@ -9,9 +10,11 @@ pub mod config;
 pub mod domain;
 pub mod failure;
 pub mod http;
+pub mod maintenance;
 pub mod metrics;
 pub mod net;
 pub mod nodes;
+pub mod partitions;
 pub mod readiness;
 pub mod revision;
 pub mod rpc;

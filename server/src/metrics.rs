@@ -12,8 +12,10 @@ mod exposition;
 mod runtime;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 pub use exposition::{Format, render};
+pub use upkeep::Upkeep;
 
 /// Every metric the server counts in; a clone counts in the same.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct Metrics {
     pub clock_skew: Histogram,
     /// Connections of the database pool by state.
     pub pool_connections: IntGaugeVec,
+    /// The maintenance of partitions.
+    pub upkeep: Upkeep,
     started: Instant,
 }
 
@@ -131,6 +135,7 @@ impl Metrics {
                 "Connections to the primary database.",
                 &["state"],
             )?,
+            upkeep: Upkeep::new(&registry)?,
             started: Instant::now(),
             registry,
         };

@@ -12,6 +12,7 @@ use tonic_health::server::HealthReporter;
 use crate::auth::{Jwks, Keys, Verifier};
 use crate::config::{self, Config, Signing};
 use crate::failure::Failure;
+use crate::maintenance::Maintenance;
 use crate::metrics::Metrics;
 use crate::net::{Acceptor, Port, Stop};
 use crate::readiness::Board;
@@ -111,6 +112,12 @@ async fn run(
     let router = http::router(board.clone(), metrics.clone(), &config.metrics);
     tasks.spawn(grpc.run(service, stop.clone(), tasks.clone()));
     tasks.spawn(http.run(router, stop.clone(), tasks.clone()));
+    let maintenance = Maintenance {
+        connect: required.database,
+        database: database.clone(),
+        retention: config.retention,
+        metrics: metrics.clone(),
+    };
     let sampler = Sampler {
         database: database.clone(),
         metrics,
@@ -123,6 +130,7 @@ async fn run(
             board.watch(&database),
             database.watch_replica(),
             sampler.run(),
+            maintenance.run(),
             follow(&board, &health),
             keep_fresh(jwks.as_ref()),
         )

@@ -8,6 +8,7 @@ mod database;
 mod error;
 pub mod heartbeats;
 pub mod idempotency;
+pub mod maintenance;
 pub mod node_servers;
 pub mod node_tokens;
 mod replica;

@@ -15,6 +15,7 @@ mod server {
     mod heartbeat;
     mod jwks;
     mod jwt;
+    mod maintenance;
     mod manage;
     mod migrations;
     mod pooler;

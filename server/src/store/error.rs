@@ -49,7 +49,7 @@ impl From<sqlx::Error> for StoreError {
         match code.as_ref() {
             "28000" | "28P01" => Self::Authentication(error),
             "57014" => Self::Deadline,
-            "40001" | "40P01" => Self::Conflict(error),
+            "40001" | "40P01" | "55P03" => Self::Conflict(error),
             "23503" => Self::Orphan,
             "23505" => Self::Duplicate {
                 constraint: database.constraint().unwrap_or_default().to_owned(),

@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use super::process::{Server, eventually, heartbeat};
 
 /// A PgBouncer with two server connections for everybody, so that clients do share them.
-async fn bouncer(postgres: &Postgres) -> (Child, u16) {
+pub async fn bouncer(postgres: &Postgres) -> (Child, u16) {
     let port = free_port().unwrap();
     let name = format!("pgbouncer-{port}");
     let file = postgres.folder().join(format!("{name}.ini"));

@@ -1,0 +1,272 @@
+//! Which partitions there should be at a moment, and which have had their time.
+
+use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
+
+use crate::config::raw::Retention;
+
+/// A partitioned table and how long its rows are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// What one partition spans.
+    pub span: Span,
+    /// Days after its end when a partition is dropped.
+    pub keep_days: u32,
+    /// What must not be lost with a partition.
+    pub guard: Guard,
+}
+
+/// What one partition spans, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// A day.
+    Day,
+    /// A calendar month.
+    Month,
+}
+
+/// What keeps a partition past its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing.
+    Nothing,
+    /// Rows of its own that are not billed to the end.
+    OwnRows,
+    /// Rows of `usage_quarter` of the same time that are not billed to the end.
+    QuartersOfItsTime,
+}
+
+/// From a moment to another, which is no longer part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The first moment.
+    pub from: DateTime<Utc>,
+    /// The first moment after it.
+    pub to: DateTime<Utc>,
+}
+
+/// Reports of usage are taken this late, so partitions that far back have to be there.
+const LATEST_REPORT: TimeDelta = TimeDelta::days(7);
+/// Days that are made ahead: a maintenance that fails for as long stops nobody.
+const DAYS_AHEAD: Days = Days::new(2);
+
+/// All partitioned tables.
+pub fn tables(retention: &Retention) -> [Table; 4] {
+    [
+        Table {
+            name: "traffic_usage",
+            span: Span::Day,
+            keep_days: retention.raw_usage_days,
+            guard: Guard::QuartersOfItsTime,
+        },
+        Table {
+            name: "usage_quarter",
+            span: Span::Day,
+            keep_days: retention.quarter_hour_days,
+            guard: Guard::OwnRows,
+        },
+        Table {
+            name: "usage_hourly",
+            span: Span::Month,
+            keep_days: retention.hourly_days,
+            guard: Guard::Nothing,
+        },
+        Table {
+            name: "usage_daily",
+            span: Span::Month,
+            keep_days: retention.daily_days,
+            guard: Guard::Nothing,
+        },
+    ]
+}
+
+impl Table {
+    /// The partitions that have to be there at `now`, oldest first.
+    pub fn wanted(&self, now: DateTime<Utc>) -> Vec<Range> {
+        let last = match self.span {
+            Span::Day => self.start(now) + DAYS_AHEAD,
+            Span::Month => self.next(self.start(now)),
+        };
+        let first = self.start(now - LATEST_REPORT);
+        std::iter::successors(Some(first), |from| Some(self.next(*from)))
+            .take_while(|from| *from <= last)
+            .map(|from| Range {
+                from,
+                to: self.next(from),
+            })
+            .collect()
+    }
+
+    /// Whether what lies in `range` has been kept long enough at `now`.
+    pub fn is_past(&self, range: Range, now: DateTime<Utc>) -> bool {
+        range.to + Days::new(self.keep_days.into()) <= now
+    }
+
+    /// The name of the partition of `range`.
+    pub fn partition(&self, range: Range) -> String {
+        let format = match self.span {
+            Span::Day => "%Y%m%d",
+            Span::Month => "%Y%m",
+        };
+        format!("{}_{}", self.name, range.from.format(format))
+    }
+
+    fn start(&self, moment: DateTime<Utc>) -> DateTime<Utc> {
+        let day = moment.date_naive();
+        midnight(match self.span {
+            Span::Day => day,
+            Span::Month => day.with_day(1).unwrap_or(day),
+        })
+    }
+
+    fn next(&self, start: DateTime<Utc>) -> DateTime<Utc> {
+        match self.span {
+            Span::Day => start + Days::new(1),
+            Span::Month => start + Months::new(1),
+        }
+    }
+}
+
+impl Range {
+    /// Whether the two have a moment in common.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.from < other.to && other.from < self.to
+    }
+}
+
+fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn table(name: &str) -> Table {
+        let tables = tables(&Retention::default());
+        *tables.iter().find(|table| table.name == name).unwrap()
+    }
+
+    #[test]
+    fn partitions_reach_from_the_latest_report_into_the_future() {
+        // (table, now, the first, the last, how many)
+        for (name, now, first, last, count) in [
+            (
+                "traffic_usage",
+                "2026-11-22T16:00:00Z",
+                "traffic_usage_20261115",
+                "traffic_usage_20261124",
+                10,
+            ),
+            (
+                "usage_quarter",
+                "2026-03-01T00:00:00Z",
+                "usage_quarter_20260222",
+                "usage_quarter_20260303",
+                10,
+            ),
+            (
+                "usage_quarter",
+                "2027-12-31T23:59:59Z",
+                "usage_quarter_20271224",
+                "usage_quarter_20280102",
+                10,
+            ),
+            (
+                "usage_hourly",
+                "2026-11-22T16:00:00Z",
+                "usage_hourly_202611",
+                "usage_hourly_202612",
+                2,
+            ),
+            (
+                "usage_daily",
+                "2026-12-07T23:59:59Z",
+                "usage_daily_202611",
+                "usage_daily_202701",
+                3,
+            ),
+            (
+                "usage_daily",
+                "2026-12-08T00:00:00Z",
+                "usage_daily_202612",
+                "usage_daily_202701",
+                2,
+            ),
+        ] {
+            let table = table(name);
+            let wanted = table.wanted(at(now));
+            let names: Vec<_> = wanted.iter().map(|range| table.partition(*range)).collect();
+            assert_eq!(names.first().unwrap(), first, "{now}");
+            assert_eq!(names.last().unwrap(), last, "{now}");
+            assert_eq!(names.len(), count, "{names:?}");
+            let gaps = wanted.windows(2).filter(|pair| pair[0].to != pair[1].from);
+            assert_eq!(gaps.count(), 0, "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn a_partition_goes_when_all_of_it_has_been_kept_long_enough() {
+        // (table, from, to, now, whether its time is over)
+        for (name, from, to, now, past) in [
+            (
+                "traffic_usage",
+                "2026-11-01",
+                "2026-11-02",
+                "2026-11-15T23:59:59Z",
+                false,
+            ),
+            (
+                "traffic_usage",
+                "2026-11-01",
+                "2026-11-02",
+                "2026-11-16T00:00:00Z",
+                true,
+            ),
+            (
+                "usage_hourly",
+                "2026-11-01",
+                "2026-12-01",
+                "2027-03-10T23:59:59Z",
+                false,
+            ),
+            (
+                "usage_hourly",
+                "2026-11-01",
+                "2026-12-01",
+                "2027-03-11T00:00:00Z",
+                true,
+            ),
+        ] {
+            let range = Range {
+                from: at(&format!("{from}T00:00:00Z")),
+                to: at(&format!("{to}T00:00:00Z")),
+            };
+            assert_eq!(table(name).is_past(range, at(now)), past, "{name} {now}");
+        }
+    }
+
+    #[test]
+    fn nothing_wanted_is_past_whatever_the_retention() {
+        let shortest = Retention {
+            raw_usage_days: 7,
+            quarter_hour_days: 32,
+            hourly_days: 32,
+            daily_days: 32,
+            status_history_days: 93,
+        };
+        for table in tables(&shortest) {
+            for hours in 0..24 * 60 {
+                let now = at("2028-02-01T00:00:00Z") + TimeDelta::hours(hours);
+                for range in table.wanted(now) {
+                    assert!(!table.is_past(range, now), "{table:?} {now} {range:?}");
+                }
+            }
+        }
+    }
+}
