@@ -1,13 +1,21 @@
 //! Use cases: what may happen, and in which transaction. Knows neither gRPC nor SQL.
 
 mod agent;
+mod analysis;
 mod error;
 mod manage;
 
 use tokio::time::Instant;
 
 pub use agent::{AgentService, AuthenticateNode, HeartbeatReceipt, ReceiveHeartbeat};
+pub use analysis::{
+    AnalysisService, ListUserNodeStatusHistory, ListUserNodes, NodeStatusHistory, UserNodes,
+};
 pub use error::{DomainError, Kind, Obstacle, Thing};
+pub use manage::{
+    AdminCreateClient, AdminDeleteClient, AdminListClients, AdminSetFactor, AdminShowClient,
+    AdminUpdateClient, ClientPage, SetFactor,
+};
 pub use manage::{
     AdminCreateServer, AdminCreateUser, AdminDeleteServer, AdminEraseUser, AdminExportUser,
     AdminListAudit, AdminListServers, AdminListUsers, AdminResumeUser, AdminRotateToken,

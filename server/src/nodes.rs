@@ -1,9 +1,15 @@
-//! The vocabulary of node servers: what they are called, how they are configured, what they report.
+//! The vocabulary of node servers and of the node clients that run on them: what they are called, how
+//! they are configured, what they report.
 //!
 //! Values only; a value that exists is valid. Nothing here knows SQL or gRPC.
 
+mod access;
+mod client;
 mod config;
+mod factor;
 mod heartbeat;
+mod history;
+mod route;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +19,15 @@ use chrono::{DateTime, Utc};
 
 use crate::revision::Revision;
 
+pub use access::{Access, Node};
+pub use client::{
+    ClientField, NodeClient, NodeClientConfig, NodeClientDetail, NodeClientDraft, NodeClientId,
+};
 pub use config::{ConfigField, NodeServerConfig, NodeServerDraft};
+pub use factor::{Factor, FactorFrom};
 pub use heartbeat::{Compatibility, Heartbeat, HeartbeatDraft, PROTOCOL_VERSIONS, Performance};
+pub use history::{HourStatus, Period, filled};
+pub use route::{NotARoute, Route};
 
 /// The number of a node server; positive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

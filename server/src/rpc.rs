@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use telecom_proto::v1::audit_server::AuditServer;
 use telecom_proto::v1::node_agent_server::NodeAgentServer;
+use telecom_proto::v1::node_client_manage_server::NodeClientManageServer;
 use telecom_proto::v1::node_server_manage_server::NodeServerManageServer;
+use telecom_proto::v1::telecom_server::TelecomServer;
 use telecom_proto::v1::user_manage_server::UserManageServer;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
@@ -14,7 +16,7 @@ use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::Layer as _;
 
 use crate::auth::{Digest, Verifier};
-use crate::domain::{AgentService, ManageService};
+use crate::domain::{AgentService, AnalysisService, ManageService};
 use crate::metrics::Metrics;
 use crate::store::Database;
 
@@ -26,10 +28,12 @@ mod deadline;
 mod gateway;
 mod methods;
 mod node_agent;
+mod node_client_manage;
 mod node_server_manage;
 mod requests;
 mod status;
 mod streams;
+mod telecom;
 #[cfg(test)]
 mod tests;
 mod user_manage;
@@ -61,6 +65,16 @@ pub struct Options {
 #[error("reflection: {0}")]
 pub struct ReflectionError(#[from] tonic_reflection::server::Error);
 
+// A service for people and their programs, whose replies may be long.
+macro_rules! staffed {
+    ($server:ident, $rpc:expr, $limit:expr) => {
+        $server::new($rpc)
+            .max_decoding_message_size($limit)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip)
+    };
+}
+
 /// All services of the gRPC port, gRPC-Web included. Streams end when `drain` is cancelled.
 pub fn service<H: Health>(
     options: Options,
@@ -75,19 +89,12 @@ pub fn service<H: Health>(
         request_timeout: options.request_timeout,
     };
     let manage = ManageService::new(database.clone(), options.offline_timeout);
+    let analysis = AnalysisService::new(database.clone(), options.offline_timeout);
     let agent = AgentService::new(database, options.offline_timeout);
-    let users = UserManageServer::new(user_manage::Rpc::new(manage.clone()))
-        .max_decoding_message_size(limit)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip);
-    let audit = AuditServer::new(audit::Rpc::new(manage.clone()))
-        .max_decoding_message_size(limit)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip);
-    let manage = NodeServerManageServer::new(node_server_manage::Rpc::new(manage))
-        .max_decoding_message_size(limit)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip);
+    let node_servers = node_server_manage::Rpc::new(manage.clone());
+    let node_clients = node_client_manage::Rpc::new(manage.clone());
+    let audit = audit::Rpc::new(manage.clone());
+    let users = user_manage::Rpc::new(manage);
     let agents = NodeAgentServer::new(node_agent::Rpc::new(agent.clone(), metrics.clone()))
         .max_decoding_message_size(limit)
         .accept_compressed(CompressionEncoding::Gzip);
@@ -96,10 +103,12 @@ pub fn service<H: Health>(
             .register_encoded_file_descriptor_set(telecom_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::new(manage)
-        .add_service(agents)
-        .add_service(audit)
-        .add_service(users)
+    let routes = Routes::new(agents)
+        .add_service(staffed!(NodeServerManageServer, node_servers, limit))
+        .add_service(staffed!(NodeClientManageServer, node_clients, limit))
+        .add_service(staffed!(TelecomServer, telecom::Rpc::new(analysis), limit))
+        .add_service(staffed!(UserManageServer, users, limit))
+        .add_service(staffed!(AuditServer, audit, limit))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

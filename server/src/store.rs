@@ -9,12 +9,17 @@ mod error;
 pub mod heartbeats;
 pub mod idempotency;
 pub mod maintenance;
+pub mod node_client_factors;
+pub mod node_clients;
 pub mod node_servers;
+pub mod node_status;
+pub mod node_status_history;
 pub mod node_tokens;
 mod replica;
 pub mod schema;
 pub mod subscribers;
 mod transaction;
+pub mod user_nodes;
 
 pub use database::{Database, PoolCounts};
 pub use error::{AsConflict, StoreError, retry_conflicts};

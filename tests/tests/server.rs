@@ -18,6 +18,7 @@ mod server {
     mod maintenance;
     mod manage;
     mod migrations;
+    mod node_clients;
     mod pooler;
     mod process;
     mod replica;
@@ -25,6 +26,7 @@ mod server {
     mod rotation;
     mod scrape;
     mod shutdown;
+    mod telecom;
     mod users;
     mod users_export;
 }

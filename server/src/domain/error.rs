@@ -53,7 +53,10 @@ pub enum DomainError {
     /// The node's token is not one that works.
     #[error("the token is not known or no longer works")]
     TokenInvalid,
-    /// The method is for another kind of caller, or the data are somebody else's.
+    /// The data are another subscriber's.
+    #[error("these are another user's: leave user_id empty for your own")]
+    NotYours,
+    /// The method is for another kind of caller.
     #[error("the caller may not do this")]
     WrongCaller,
     /// The database failed.

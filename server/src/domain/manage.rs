@@ -1,6 +1,7 @@
 //! What the provider's staff does. Each write leaves a row in the audit log, in its own transaction.
 
 mod audit;
+mod node_clients;
 mod node_servers;
 mod users;
 mod write;
@@ -8,6 +9,10 @@ mod write;
 use std::time::Duration;
 
 pub use audit::{AdminListAudit, AuditPage};
+pub use node_clients::{
+    AdminCreateClient, AdminDeleteClient, AdminListClients, AdminSetFactor, AdminShowClient,
+    AdminUpdateClient, ClientPage, SetFactor,
+};
 pub use node_servers::{
     AdminCreateServer, AdminDeleteServer, AdminListServers, AdminRotateToken, AdminSetMaintenance,
     AdminShowServer, AdminUpdateServer, CreatedServer, RotatedToken, ServerDetail, ServerPage,

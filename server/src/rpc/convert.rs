@@ -66,7 +66,7 @@ fn config(config: &NodeServerConfig) -> proto::NodeServerConfig {
     }
 }
 
-fn status(status: NodeStatus) -> proto::NodeStatus {
+pub(super) fn status(status: NodeStatus) -> proto::NodeStatus {
     match status {
         NodeStatus::Online => proto::NodeStatus::Online,
         NodeStatus::Offline => proto::NodeStatus::Offline,

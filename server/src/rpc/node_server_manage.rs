@@ -69,7 +69,7 @@ impl NodeServerManage for Rpc {
             boot_id,
             config_hash,
             tokens: detail.tokens.iter().map(convert::token).collect(),
-            status_since: None,
+            status_since: detail.status_since.map(convert::timestamp),
         }))
     }
 

@@ -182,6 +182,7 @@ fn domain(error: DomainError) -> Answer {
             Answer::new(Code::FailedPrecondition, "ETAG_STALE", sentence)
         }
         DomainError::TokenInvalid => token_invalid(),
+        DomainError::NotYours => Answer::new(Code::PermissionDenied, "NOT_YOURS", sentence),
         DomainError::WrongCaller => role_not_allowed(),
         DomainError::Store(error) => store(&error),
     }

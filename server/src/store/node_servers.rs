@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
+use super::node_status::{from_stored, micros};
 use super::{StoreError, Transaction};
 use crate::nodes::{
     LastHeartbeat, Maintenance, NodeServer, NodeServerConfig, NodeServerDraft, NodeServerId,
@@ -17,17 +18,15 @@ use crate::revision::Revision;
 pub const UNIQUE_NAME: &str = "node_server_name_key";
 
 // The status is worked out at the read, from maintenance and the last heartbeat; `$1` is the
-// offline timeout in microseconds. A heartbeat exactly that old still counts.
+// offline timeout in microseconds.
 macro_rules! with_status {
     ($query:ident!($($row:ident,)? $select:literal, $rest:literal, $($argument:expr),+ $(,)?)) => {
         sqlx::$query!(
             $($row,)?
             $select
                 + " FROM node_server n LEFT JOIN node_heartbeat h ON h.node_server_id = n.id \
-                   CROSS JOIN LATERAL (SELECT CASE \
-                   WHEN n.maintenance_since IS NOT NULL THEN 'maintenance' \
-                   WHEN h.received_at >= now() - $1::bigint * interval '1 microsecond' THEN 'online' \
-                   ELSE 'offline' END AS status) s "
+                   CROSS JOIN LATERAL (SELECT node_status_now(\
+                   n.maintenance_since, h.received_at, $1) AS status) s "
                 + $rest,
             $($argument),+
         )
@@ -228,12 +227,8 @@ pub async fn count_by_status(
     .fetch_all(transaction)
     .await?;
     rows.into_iter()
-        .map(|row| Ok((node_status(&row.status)?, row.count)))
+        .map(|row| Ok((from_stored(&row.status)?, row.count)))
         .collect()
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn unsigned(value: i64, column: &'static str) -> Result<u64, StoreError> {
@@ -242,10 +237,6 @@ fn unsigned(value: i64, column: &'static str) -> Result<u64, StoreError> {
 
 fn unsigned32(value: i32, column: &'static str) -> Result<u32, StoreError> {
     u32::try_from(value).map_err(|_| StoreError::Corrupt(column))
-}
-
-fn node_status(name: &str) -> Result<NodeStatus, StoreError> {
-    NodeStatus::from_name(name).ok_or(StoreError::Corrupt("status"))
 }
 
 struct Row {
@@ -302,7 +293,7 @@ impl TryFrom<Row> for NodeServer {
             id: NodeServerId(row.id),
             revision: Revision(row.revision),
             config,
-            status: node_status(&row.status)?,
+            status: from_stored(&row.status)?,
             maintenance: row.maintenance_since.map(|since| Maintenance {
                 since,
                 reason: row.maintenance_reason,

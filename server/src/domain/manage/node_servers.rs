@@ -2,7 +2,7 @@
 
 use crate::nodes::{NodeServer, NodeServerConfig, NodeServerId};
 use crate::store::node_servers::{self, Page, UNIQUE_NAME};
-use crate::store::{StoreError, Transaction, node_tokens, retry_conflicts};
+use crate::store::{StoreError, Transaction, node_status, node_tokens, retry_conflicts};
 
 use super::ManageService;
 use super::write::{Begun, Write, check_etag};
@@ -57,8 +57,13 @@ impl Processor<AdminShowServer> for ManageService {
             } else {
                 Vec::new()
             };
+            let status_since = node_status::since(&mut transaction, id).await?;
             transaction.commit().await?;
-            Ok(ServerDetail { server, tokens })
+            Ok(ServerDetail {
+                server,
+                tokens,
+                status_since,
+            })
         })
         .await
     }

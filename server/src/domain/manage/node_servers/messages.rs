@@ -41,6 +41,8 @@ pub struct ServerDetail {
     pub server: NodeServer,
     /// Tokens that work now.
     pub tokens: Vec<NodeToken>,
+    /// Since when its status is what the job last found; `None` before its first run.
+    pub status_since: Option<DateTime<Utc>>,
 }
 
 /// Registers a node server.
