@@ -1,0 +1,404 @@
+//! What subscribers see of the network, each their own.
+
+use prost_types::Timestamp;
+use telecom_proto::v1::telecom_client::TelecomClient;
+use telecom_proto::v1::{
+    Access, ListNodeStatusHistoryReply, ListNodeStatusHistoryRequest, ListNodesReply,
+    ListNodesRequest, Node, NodeClientConfig, NodeStatus, Routing,
+};
+use telecom_server::auth::Role;
+use telecom_tests::{postgres, tokens};
+use tonic::{Code, Status};
+
+use super::node_clients::{client_config, create};
+use super::process::{Bearer, Server, fields, heartbeat, reason};
+
+/// A subscriber with an active package of a series with one node client, one who is suspended, one who
+/// has nothing yet, one who was erased.
+const USERS: [&str; 4] = [
+    "0193a1b0-0000-7000-8000-000000000001",
+    "0193a1b0-0000-7000-8000-000000000002",
+    "0193a1b0-0000-7000-8000-000000000003",
+    "0193a1b0-0000-7000-8000-000000000004",
+];
+const UNKNOWN: &str = "0193a1b0-0000-7000-8000-00000000ffff";
+
+struct Provider {
+    server: Server,
+    database: String,
+}
+
+impl Provider {
+    /// Two node servers; node client 1 on the first is in the series, 2 and 3 are not.
+    async fn start() -> Self {
+        let url = postgres::shared().database();
+        let server = Server::launch(&url, &[], &["serve", "--migrate"]).await;
+        server.until_ready().await;
+        let (one, token) = server.node("one").await;
+        let (two, _) = server.node("two").await;
+        server
+            .agent(&token)
+            .await
+            .heartbeat(heartbeat())
+            .await
+            .unwrap();
+        let bare = NodeClientConfig {
+            country: String::new(),
+            location: String::new(),
+            routing: Some(Routing::default()),
+            ..client_config("bare", one.id)
+        };
+        create(&server, bare).await.unwrap();
+        create(&server, client_config("alps", two.id))
+            .await
+            .unwrap();
+        let first = NodeClientConfig {
+            display_order: -1,
+            speed_limit_bps: 0,
+            ..client_config("first", two.id)
+        };
+        create(&server, first).await.unwrap();
+        let provider = Self {
+            server,
+            database: url.rsplit('/').next().unwrap().to_owned(),
+        };
+        provider.sell();
+        provider
+    }
+
+    fn sql(&self, sql: &str) -> String {
+        postgres::shared().sql(&self.database, sql).unwrap()
+    }
+
+    fn sell(&self) {
+        self.sql(
+            "INSERT INTO package_series (name, description, display_order) VALUES ('basic', '', 0); \
+             INSERT INTO package_series_node_client VALUES (1, 1); \
+             INSERT INTO package (package_series_id, name, description, quota_kind, \
+             duration_months, monthly_reset, speed_limit_bps) \
+             VALUES (1, 'flat', '', 'unlimited', 1, false, 50000000)",
+        );
+        for (n, (user, status)) in USERS
+            .iter()
+            .zip(["active", "suspended", "active", "erased"])
+            .enumerate()
+        {
+            self.sql(&format!(
+                "INSERT INTO subscriber (id, status, time_zone, metadata) VALUES ('{user}', '{status}', 'UTC', '{{}}')"
+            ));
+            if n < 2 {
+                self.sql(&format!(
+                    "INSERT INTO queued_package (user_id, package_id, order_id, line, quota_kind, \
+                     duration_months, monthly_reset, speed_limit_bps, priority, status, enqueued_at, \
+                     active_from, expires_at) VALUES ('{user}', 1, 'o{n}', 0, 'unlimited', 1, false, \
+                     50000000, 0, 'active', now(), now(), now() + interval '1 month')"
+                ));
+            }
+        }
+    }
+
+    async fn nodes(
+        &self,
+        role: Role,
+        subject: &str,
+        user_id: &str,
+    ) -> Result<ListNodesReply, Status> {
+        let request = ListNodesRequest {
+            user_id: user_id.to_owned(),
+        };
+        let mut telecom = self.telecom(role, subject).await;
+        Ok(telecom.list_nodes(request).await?.into_inner())
+    }
+
+    async fn history(
+        &self,
+        role: Role,
+        subject: &str,
+        request: ListNodeStatusHistoryRequest,
+    ) -> Result<ListNodeStatusHistoryReply, Status> {
+        let mut telecom = self.telecom(role, subject).await;
+        Ok(telecom
+            .list_node_status_history(request)
+            .await?
+            .into_inner())
+    }
+
+    async fn telecom(
+        &self,
+        role: Role,
+        subject: &str,
+    ) -> TelecomClient<
+        tonic::service::interceptor::InterceptedService<tonic::transport::Channel, Bearer>,
+    > {
+        let bearer = Bearer::new(&tokens::of(role, subject));
+        TelecomClient::with_interceptor(self.server.channel().await, bearer)
+    }
+}
+
+fn names(reply: &ListNodesReply) -> Vec<&str> {
+    reply.nodes.iter().map(|node| node.name.as_str()).collect()
+}
+
+fn at(text: &str) -> Option<Timestamp> {
+    Some(text.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_subscriber_sees_the_nodes_of_the_active_package() {
+    let provider = Provider::start().await;
+    let own = provider.nodes(Role::User, USERS[0], "").await.unwrap();
+    let expected = Node {
+        id: 1,
+        name: "bare".to_owned(),
+        traffic_factor_millionths: 1_000_000,
+        display_order: 10,
+        speed_limit_bps: 50_000_000,
+        status: NodeStatus::Online.into(),
+        country: "DE".to_owned(),
+        location: "Frankfurt".to_owned(),
+        route_class: "premium".to_owned(),
+        metadata: [("app/icon".to_owned(), "alps".to_owned())].into(),
+    };
+    assert_eq!(own.nodes, [expected]);
+    assert_eq!(own.access(), Access::Granted);
+    // The same by their own id, in any case of letters; and by staff.
+    for (role, subject, user) in [
+        (Role::User, USERS[0], USERS[0].to_uppercase()),
+        (Role::Support, "s", USERS[0].to_owned()),
+        (Role::Viewer, "v", USERS[0].to_owned()),
+        (Role::Admin, "a", USERS[0].to_owned()),
+    ] {
+        let listed = provider.nodes(role, subject, &user).await.unwrap();
+        assert_eq!(listed, own, "{role:?} {user}");
+    }
+    // Who may use none is told why.
+    for (user, access) in
+        USERS[1..]
+            .iter()
+            .zip([Access::Suspended, Access::NoPackage, Access::Erased])
+    {
+        for (role, asked) in [(Role::User, ""), (Role::Admin, *user)] {
+            let listed = provider.nodes(role, user, asked).await.unwrap();
+            assert_eq!((listed.nodes.len(), listed.access()), (0, access), "{user}");
+        }
+    }
+    // Staff see all, with the limits of the node clients alone.
+    let all = provider.nodes(Role::Viewer, "v", "").await.unwrap();
+    assert_eq!(names(&all), ["first", "bare", "alps"]);
+    assert_eq!(all.access(), Access::Unspecified);
+    let limits: Vec<_> = all.nodes.iter().map(|node| node.speed_limit_bps).collect();
+    assert_eq!(limits, [0, 100_000_000, 100_000_000]);
+    assert_eq!(all.nodes[2].country, "CH");
+    assert_eq!(all.nodes[0].status(), NodeStatus::Offline);
+}
+
+#[tokio::test]
+async fn limits_and_what_is_left_empty() {
+    let provider = Provider::start().await;
+    // (the node client's limit, the package's) → what holds
+    for (client, package, expected) in [
+        ("NULL", "NULL", 0),
+        ("7", "NULL", 7),
+        ("NULL", "9", 9),
+        ("7", "9", 7),
+        ("9", "7", 7),
+    ] {
+        provider.sql(&format!(
+            "UPDATE node_client SET speed_limit_bps = {client}; UPDATE queued_package SET speed_limit_bps = {package}"
+        ));
+        let listed = provider.nodes(Role::User, USERS[0], "").await.unwrap();
+        assert_eq!(
+            listed.nodes[0].speed_limit_bps, expected,
+            "{client} {package}"
+        );
+    }
+    // A package that has ended gives nothing.
+    provider.sql(
+        "UPDATE queued_package SET status = 'expired', ended_at = expires_at, end_reason = 'time'",
+    );
+    let listed = provider.nodes(Role::User, USERS[0], "").await.unwrap();
+    assert_eq!(
+        (listed.nodes.len(), listed.access()),
+        (0, Access::NoPackage)
+    );
+}
+
+#[tokio::test]
+async fn nobody_sees_what_is_somebody_elses() {
+    let provider = Provider::start().await;
+    let hour = ListNodeStatusHistoryRequest {
+        start: at("2026-03-01T10:00:00Z"),
+        end: at("2026-03-01T11:00:00Z"),
+        user_id: String::new(),
+    };
+    let history = |user_id: &str| ListNodeStatusHistoryRequest {
+        user_id: user_id.to_owned(),
+        ..hour.clone()
+    };
+    for (role, subject, asked, code, why) in [
+        (
+            Role::User,
+            USERS[0],
+            USERS[1],
+            Code::PermissionDenied,
+            "NOT_YOURS",
+        ),
+        (
+            Role::User,
+            USERS[0],
+            UNKNOWN,
+            Code::PermissionDenied,
+            "NOT_YOURS",
+        ),
+        (Role::User, UNKNOWN, "", Code::NotFound, "USER_NOT_FOUND"),
+        (Role::Admin, "a", UNKNOWN, Code::NotFound, "USER_NOT_FOUND"),
+        (
+            Role::Collector,
+            "c",
+            "",
+            Code::PermissionDenied,
+            "ROLE_NOT_ALLOWED",
+        ),
+        (
+            Role::Operator,
+            "o",
+            USERS[0],
+            Code::PermissionDenied,
+            "ROLE_NOT_ALLOWED",
+        ),
+    ] {
+        let nodes = provider.nodes(role, subject, asked).await.map(|_| ());
+        let hours = provider
+            .history(role, subject, history(asked))
+            .await
+            .map(|_| ());
+        for refused in [nodes.unwrap_err(), hours.unwrap_err()] {
+            assert_eq!(
+                (refused.code(), reason(&refused).as_str()),
+                (code, why),
+                "{role:?} {asked}"
+            );
+        }
+    }
+    for asked in [
+        "me",
+        "0193a1b0000070008000000000000001",
+        "{0193a1b0-0000-7000-8000-000000000001}",
+        "\0",
+        &"f".repeat(1 << 20),
+    ] {
+        for (role, subject) in [(Role::User, USERS[0]), (Role::Admin, "a")] {
+            let nodes = provider.nodes(role, subject, asked).await.map(|_| ());
+            let hours = provider
+                .history(role, subject, history(asked))
+                .await
+                .map(|_| ());
+            for refused in [nodes.unwrap_err(), hours.unwrap_err()] {
+                assert_eq!(
+                    (refused.code(), fields(&refused)),
+                    (Code::InvalidArgument, vec!["user_id".to_owned()])
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_history_has_each_hour_once() {
+    let provider = Provider::start().await;
+    // The hour must not turn in the middle of the test.
+    let now = provider.sql("SELECT extract(epoch FROM date_trunc('hour', now(), 'UTC'))::bigint");
+    let hour = |back: i64| now.parse::<i64>().unwrap() - back * 3600;
+    // The third node server is gone; its history is not.
+    provider.sql(&format!(
+        "INSERT INTO node_status_history (node_server_id, slot, status) \
+         SELECT n, to_timestamp({now}) - h * interval '1 hour', \
+         CASE WHEN n = 3 THEN 'maintenance' WHEN h = n THEN 'offline' ELSE 'online' END \
+         FROM generate_series(1, 3) n, generate_series(0, 5) h WHERE h <> 4; \
+         REFRESH MATERIALIZED VIEW node_status_hourly_mv"
+    ));
+    let seconds = |seconds| Some(Timestamp { seconds, nanos: 0 });
+    let request = ListNodeStatusHistoryRequest {
+        start: seconds(hour(6) + 1),
+        end: seconds(hour(0) + 1),
+        user_id: String::new(),
+    };
+    let counts = |reply: &ListNodeStatusHistoryReply| {
+        for (n, bucket) in reply.buckets.iter().enumerate() {
+            let start = hour(6) + i64::try_from(n).unwrap() * 3600;
+            assert_eq!(bucket.bucket_start, seconds(start));
+        }
+        let counts = reply.buckets.iter().map(|b| {
+            let missing = if b.missing { "-" } else { "" };
+            format!(
+                "{}/{}/{}{missing}",
+                b.online_nodes, b.offline_nodes, b.maintenance_nodes
+            )
+        });
+        counts.collect::<Vec<_>>().join(" ")
+    };
+    let all = provider
+        .history(Role::Admin, "a", request.clone())
+        .await
+        .unwrap();
+    assert_eq!(counts(&all), "0/0/0- 2/0/1 0/0/0- 2/0/1 1/1/1 1/1/1 2/0/1");
+    let refreshed =
+        provider.sql("SELECT extract(epoch FROM refreshed_at)::bigint FROM view_refresh");
+    let at = all.refreshed_at.unwrap();
+    assert!((at.seconds - refreshed.parse::<i64>().unwrap()).abs() <= 1);
+
+    let own = provider
+        .history(Role::User, USERS[0], request.clone())
+        .await
+        .unwrap();
+    assert_eq!(counts(&own), "0/0/0- 1/0/0 0/0/0- 1/0/0 1/0/0 0/1/0 1/0/0");
+    // Nobody's nodes have no history.
+    let none = provider
+        .history(Role::User, USERS[1], request)
+        .await
+        .unwrap();
+    assert_eq!(counts(&none), ["0/0/0-"; 7].join(" "));
+}
+
+#[tokio::test]
+async fn a_period_has_to_be_one() {
+    let provider = Provider::start().await;
+    let ask = |start, end| {
+        let request = ListNodeStatusHistoryRequest {
+            start,
+            end,
+            user_id: String::new(),
+        };
+        provider.history(Role::Admin, "a", request)
+    };
+    let longest = ask(at("2026-01-01T00:00:00Z"), at("2026-04-03T00:00:00Z"))
+        .await
+        .unwrap();
+    assert_eq!(longest.buckets.len(), 92 * 24);
+    assert!(longest.buckets.iter().all(|bucket| bucket.missing));
+    let last = ask(at("9999-12-31T23:00:00Z"), at("9999-12-31T23:59:59Z"))
+        .await
+        .unwrap();
+    assert_eq!(last.buckets.len(), 1);
+    let broken = |seconds, nanos| Some(Timestamp { seconds, nanos });
+    let new_year = at("2026-01-01T00:00:00Z");
+    for (start, end, field) in [
+        (None, new_year, "start"),
+        (new_year, None, "end"),
+        (broken(-1, 0), new_year, "start"),
+        (broken(i64::MIN, 0), new_year, "start"),
+        (new_year, broken(i64::MAX, 0), "end"),
+        (new_year, broken(1_767_225_600, -1), "end"),
+        (new_year, new_year, "end"),
+        (new_year, at("2025-12-31T00:00:00Z"), "end"),
+        (new_year, at("2026-04-03T00:00:01Z"), "end"),
+        (broken(0, 0), at("9999-12-31T23:59:59Z"), "end"),
+    ] {
+        let refused = ask(start, end).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), fields(&refused)),
+            (Code::InvalidArgument, vec![field.to_owned()]),
+            "{start:?} {end:?}"
+        );
+    }
+}
