@@ -8,6 +8,7 @@ mod server {
     mod auth;
     mod bad_config;
     mod bad_requests;
+    mod database;
     mod database_away;
     mod errors;
     mod garbage;
@@ -19,11 +20,14 @@ mod server {
     mod manage;
     mod migrations;
     mod node_clients;
+    mod plans;
     mod pooler;
+    mod previous;
     mod process;
     mod replica;
     mod roles;
     mod rotation;
+    mod schema_page;
     mod scrape;
     mod shutdown;
     mod telecom;

@@ -5,32 +5,11 @@ use std::fmt::Write as _;
 use sqlx::{Connection as _, PgConnection};
 use telecom_tests::postgres;
 
+use super::database::{Database, migrate};
 use super::pooler::bouncer;
-use super::process::{Server, command, environment, eventually};
-
-async fn migrate(url: &str) {
-    let output = command(&environment(url), &["migrate"]).output();
-    assert!(output.await.unwrap().status.success());
-}
-
-/// A migrated database, without a server.
-struct Database {
-    url: String,
-    name: String,
-}
+use super::process::{Server, eventually};
 
 impl Database {
-    async fn new() -> Self {
-        let url = postgres::shared().database();
-        migrate(&url).await;
-        let name = url.rsplit('/').next().unwrap().to_owned();
-        Self { url, name }
-    }
-
-    fn sql(&self, sql: &str) -> String {
-        postgres::shared().sql(&self.name, sql).unwrap()
-    }
-
     /// Makes the partition of `table` that held the day so many days ago.
     fn old_day(&self, table: &str, days: u32) -> String {
         self.sql(&format!(
@@ -56,10 +35,6 @@ impl Database {
              FROM pg_inherits WHERE inhparent::regclass::text IN \
              ('traffic_usage', 'usage_quarter', 'usage_hourly', 'usage_daily')",
         )
-    }
-
-    fn exists(&self, table: &str) -> bool {
-        self.sql(&format!("SELECT to_regclass('{table}') IS NOT NULL")) == "t"
     }
 
     async fn serve(&self, variables: &[(&str, &str)]) -> Server {

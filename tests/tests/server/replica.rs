@@ -3,7 +3,7 @@
 use telecom_proto::v1::ListNodeServersRequest;
 use telecom_tests::postgres::Postgres;
 
-use super::process::{Server, eventually};
+use super::process::{Manage, Server, eventually};
 
 #[tokio::test]
 async fn reads_follow_the_replica_and_fall_back_to_the_primary() {
@@ -42,11 +42,46 @@ async fn reads_follow_the_replica_and_fall_back_to_the_primary() {
     })
     .await;
 
+    // It no longer replays, but answers: after 5 s what is new is seen all the same, so the primary is
+    // asked; and the replica again when it has caught up.
+    standby.sql(name, "SELECT pg_wal_replay_pause()").unwrap();
+    server.node("seen-by-the-primary").await;
+    let total = |admin: &Manage| {
+        let mut admin = admin.clone();
+        async move {
+            let list = admin.list_node_servers(ListNodeServersRequest::default());
+            list.await.unwrap().into_inner().total
+        }
+    };
+    eventually("read from the primary", || async {
+        total(&admin).await == 2
+    })
+    .await;
+    assert_eq!(
+        standby
+            .sql(name, "SELECT count(*) FROM node_server")
+            .unwrap(),
+        "1"
+    );
+    standby.sql(name, "SELECT pg_wal_replay_resume()").unwrap();
+    let before = reads();
+    eventually("read from the replica again", || {
+        let reads = &reads;
+        let admin = &admin;
+        async move {
+            for _ in 0..50 {
+                assert_eq!(total(admin).await, 2);
+            }
+            reads() > before + 50
+        }
+    })
+    .await;
+
     standby.stop().unwrap();
     let list = admin
         .list_node_servers(ListNodeServersRequest::default())
         .await
         .unwrap();
-    assert_eq!(list.get_ref().total, 1, "the primary answers");
+    assert_eq!(list.get_ref().total, 2, "the primary answers");
     assert_eq!(server.get("/healthz/ready").await.code, 200);
 }

@@ -1,0 +1,273 @@
+//! The plan of every statement of the server, on a database of a realistic size: nothing walks through
+//! a whole table that grows with the provider, and usage is looked for in the partitions it is in.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use super::database::Database;
+
+/// Tables that stay small: as many rows as the provider has machines and offers, thousands at most.
+const SMALL: [&str; 11] = [
+    "node_client",
+    "node_client_factor",
+    "node_heartbeat",
+    "node_server",
+    "node_status",
+    "node_token",
+    "package",
+    "package_series",
+    "package_series_node_client",
+    "schema_compatibility",
+    "view_refresh",
+];
+
+/// Tables that grow; `fill.sql` fills them.
+const LARGE: [&str; 11] = [
+    "audit_log",
+    "idempotency_key",
+    "node_status_history",
+    "node_status_hourly_mv",
+    "outbox_event",
+    "queued_package",
+    "subscriber",
+    "traffic_usage",
+    "usage_daily",
+    "usage_hourly",
+    "usage_quarter",
+];
+
+/// Statements that may walk through a whole large table, by a part of their text, and why.
+const COLD: [(&str, &str); 1] = [(
+    "SELECT count(*) AS \"count!\" FROM subscriber",
+    "the total of an administrator's page",
+)];
+
+/// What will be asked of usage: these do not come from the server yet, but its tables are made for them.
+const USAGE: [(&str, &str); 5] = [
+    (
+        "SELECT bucket, sum(raw_upload) FROM usage_quarter WHERE user_id = $1 AND bucket >= $2 AND bucket < $3 GROUP BY 1",
+        "a user's day",
+    ),
+    (
+        "SELECT bucket, sum(raw_upload) FROM usage_hourly WHERE user_id = $1 AND bucket >= $2 AND bucket < $3 GROUP BY 1",
+        "a user's month in a time zone",
+    ),
+    (
+        "SELECT node_client_id, sum(billed_upload) FROM usage_daily WHERE user_id = $1 AND bucket >= $2 AND bucket < $3 GROUP BY 1",
+        "a user's usual nodes",
+    ),
+    (
+        "SELECT * FROM traffic_usage WHERE user_id = $1 AND used_at >= $2 AND used_at < $3",
+        "a user's reports",
+    ),
+    (
+        "SELECT EXISTS (SELECT FROM usage_quarter WHERE bucket >= $1 AND bucket < $2 \
+         AND (floor(factored_upload) > billed_upload OR floor(factored_download) > billed_download))",
+        "whether a day is billed",
+    ),
+];
+
+fn statements() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.sqlx");
+    let mut statements: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .map(|text| serde_json::from_str::<Value>(&text).unwrap())
+        .map(|file| file["query"].as_str().unwrap().to_owned())
+        .collect();
+    statements.sort();
+    statements
+}
+
+/// A value of each type that occurs, as a literal; `nth` parameter of its statement. Times grow, so
+/// that a range is one.
+fn literal(kind: &str, nth: usize) -> String {
+    match kind {
+        "uuid" => "md5('4711')::uuid".to_owned(),
+        "timestamp with time zone" => {
+            format!("now() - interval '3 days' + {nth} * interval '1 hour'")
+        }
+        "smallint" | "integer" | "bigint" => "400".to_owned(),
+        "numeric" | "double precision" => "1.5".to_owned(),
+        "boolean" => "false".to_owned(),
+        "jsonb" => "'{}'".to_owned(),
+        "bytea" => "sha256('x')".to_owned(),
+        "text" | "subscriber_status" | "queued_package_status" => "'active'".to_owned(),
+        "cidr" => "'10.0.0.0/8'".to_owned(),
+        "quota_kind" => "'total'".to_owned(),
+        kind if kind.ends_with("[]") => {
+            let one = literal(kind.trim_end_matches("[]"), nth);
+            format!("ARRAY[{one}]")
+        }
+        kind => panic!("no value of type {kind} is known"),
+    }
+}
+
+/// The type that the statement makes of its `nth` parameter, counted from 0, which comes as `kind`:
+/// a text may be cast to one that does not take every text.
+fn meant(statement: &str, nth: usize, kind: &str) -> String {
+    let cast = format!("${}::{kind}::", nth + 1);
+    let rest = statement.split_once(&cast).map(|(_, rest)| rest);
+    let name = |rest: &str| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"_[]".contains(c));
+        rest[..end.unwrap_or(rest.len())].to_owned()
+    };
+    rest.map_or_else(|| kind.to_owned(), name)
+}
+
+/// The plan for unknown values, as prepared statements come to have, or for those given.
+async fn plan(connection: &mut PgConnection, statement: &str, generic: bool) -> Value {
+    let mode = if generic {
+        "force_generic_plan"
+    } else {
+        "force_custom_plan"
+    };
+    let prepare =
+        format!("DEALLOCATE ALL; SET plan_cache_mode = {mode}; PREPARE asked AS {statement}");
+    run(connection, &prepare).await;
+    let kinds: Vec<String> = sqlx::query_scalar(
+        "SELECT unnest(parameter_types)::text FROM pg_prepared_statements WHERE name = 'asked'",
+    )
+    .persistent(false)
+    .fetch_all(&mut *connection)
+    .await
+    .unwrap();
+    let values: Vec<_> = (0..)
+        .zip(&kinds)
+        .map(|(nth, kind)| literal(&meant(statement, nth, kind), nth))
+        .collect();
+    let values = if values.is_empty() {
+        String::new()
+    } else {
+        format!("({})", values.join(", "))
+    };
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE asked{values}");
+    let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain))
+        .persistent(false)
+        .fetch_one(connection)
+        .await
+        .unwrap_or_else(|error| panic!("{statement}: {error}"));
+    plan[0]["Plan"].clone()
+}
+
+async fn run(connection: &mut PgConnection, sql: &str) {
+    let result = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(connection)
+        .await;
+    result.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The large table that a relation is, or is a partition of.
+fn large(relation: &str) -> Option<&'static str> {
+    LARGE.into_iter().find(|table| {
+        let rest = relation.strip_prefix(table);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    })
+}
+
+/// What is wrong with a plan: a large table read from end to end, or too many partitions of one.
+fn faults(plan: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut partitions = std::collections::BTreeMap::<&str, u32>::new();
+    walk(plan, false, &mut |node, limited| {
+        let Some(relation) = node["Relation Name"].as_str() else {
+            return;
+        };
+        let Some(table) = large(relation) else {
+            return;
+        };
+        if relation != table {
+            *partitions.entry(table).or_default() += 1;
+        }
+        let kind = node["Node Type"].as_str().unwrap();
+        // In the order of an index a page is found at its beginning.
+        let whole = kind == "Seq Scan"
+            || (kind.starts_with("Index") && node["Index Cond"].is_null() && !limited);
+        if whole {
+            faults.push(format!("{kind} on {relation}"));
+        }
+    });
+    for (table, count) in partitions {
+        if count > 5 {
+            faults.push(format!("{count} partitions of {table}"));
+        }
+    }
+    faults
+}
+
+fn walk(node: &Value, limited: bool, see: &mut impl FnMut(&Value, bool)) {
+    see(node, limited);
+    // An aggregate or a sort wants all of its input, whatever is wanted of its output.
+    let limited = match node["Node Type"].as_str().unwrap() {
+        "Limit" => true,
+        "Aggregate" | "Sort" | "Hash" | "WindowAgg" => false,
+        _ => limited,
+    };
+    for below in node["Plans"].as_array().into_iter().flatten() {
+        walk(below, limited, see);
+    }
+}
+
+#[tokio::test]
+async fn no_statement_walks_through_a_large_table() {
+    let database = Database::new().await;
+    database.sql(include_str!("plans/fill.sql"));
+    let mut known: Vec<_> = [&SMALL[..], &LARGE[..]].concat();
+    known.sort_unstable();
+    assert_eq!(
+        database.sql(
+            "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class \
+             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm') \
+             AND NOT relispartition AND relname <> '_sqlx_migrations'"
+        ),
+        known.join(" "),
+        "a table is missing in SMALL or LARGE, and in fill.sql"
+    );
+    for table in LARGE {
+        let rows = database.sql(&format!("SELECT count(*) >= 20000 FROM {table}"));
+        assert_eq!(rows, "t", "{table} is filled");
+    }
+
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    let mut wrong = String::new();
+    let mut cold = Vec::new();
+    let usage = USAGE.map(|(statement, _)| statement.to_owned());
+    for statement in statements().into_iter().chain(usage) {
+        for generic in [true, false] {
+            let plan = plan(&mut connection, &statement, generic).await;
+            let faults = faults(&plan);
+            if let Some((part, _)) = COLD.iter().find(|(part, _)| statement.contains(part)) {
+                if !faults.is_empty() {
+                    cold.push(*part);
+                }
+            } else if !faults.is_empty() {
+                writeln!(
+                    wrong,
+                    "{faults:?} (generic: {generic})\n{statement}\n{plan:#}"
+                )
+                .unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    for (part, reason) in COLD {
+        assert!(
+            cold.contains(&part),
+            "needs no exception: {part} ({reason})"
+        );
+    }
+
+    // A plan that does walk is seen.
+    for statement in [
+        "SELECT * FROM subscriber WHERE status_reason = $1",
+        "SELECT id FROM subscriber ORDER BY created_at",
+        "SELECT sum(raw_upload) FROM usage_quarter WHERE user_id = $1",
+        "UPDATE queued_package SET priority = 1 WHERE end_reason = $1",
+    ] {
+        let plan = plan(&mut connection, statement, true).await;
+        assert!(!faults(&plan).is_empty(), "{statement}: {plan:#}");
+    }
+}
