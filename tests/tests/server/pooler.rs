@@ -2,11 +2,15 @@
 
 use std::process::Stdio;
 
-use telecom_proto::v1::{ListNodeServersRequest, ShowNodeServerRequest};
+use telecom_proto::v1::{
+    CreateUserRequest, ListNodeServersRequest, ListUsersRequest, ShowNodeServerRequest,
+    ShowUserRequest, SuspendUserRequest,
+};
 use telecom_tests::postgres::{self, Postgres, free_port};
 use tokio::process::{Child, Command};
 
 use super::process::{Server, eventually, heartbeat};
+use super::{node_clients, users};
 
 /// A PgBouncer with two server connections for everybody, so that clients do share them.
 pub async fn bouncer(postgres: &Postgres) -> (Child, u16) {
@@ -39,10 +43,10 @@ pub async fn bouncer(postgres: &Postgres) -> (Child, u16) {
     (child, port)
 }
 
-#[tokio::test]
-async fn through_a_transaction_pooler_every_answer_is_the_right_one() {
+/// A server behind the pooler, which goes away with the first of the two.
+async fn pooled() -> (Child, Server) {
     let postgres = postgres::shared();
-    let (_bouncer, port) = bouncer(postgres).await;
+    let (bouncer, port) = bouncer(postgres).await;
     let direct = postgres.database();
     let pooled = direct.replace(&format!(":{}/", postgres.port()), &format!(":{port}/"));
     let variables = [
@@ -51,6 +55,12 @@ async fn through_a_transaction_pooler_every_answer_is_the_right_one() {
     ];
     let server = Server::launch(&pooled, &variables, &["serve", "--migrate"]).await;
     server.until_ready().await;
+    (bouncer, server)
+}
+
+#[tokio::test]
+async fn through_a_transaction_pooler_every_answer_is_the_right_one() {
+    let (_bouncer, server) = pooled().await;
     let mut nodes = Vec::new();
     for n in 0..6 {
         nodes.push(server.node(&format!("pooled-{n}")).await);
@@ -80,4 +90,45 @@ async fn through_a_transaction_pooler_every_answer_is_the_right_one() {
             }
         });
     futures::future::join_all(calls).await;
+}
+
+#[tokio::test]
+async fn writes_of_many_callers_do_not_mix() {
+    let (_bouncer, server) = pooled().await;
+    let (node, _) = server.node("pooled").await;
+    let calls = (0..16).map(|n| {
+        let (server, node) = (&server, node.id);
+        async move {
+            let mut users = users::users(server).await;
+            for round in 0..6 {
+                let name = format!("{n}-{round}");
+                let request = CreateUserRequest {
+                    time_zone: "Asia/Kathmandu".to_owned(),
+                    metadata: [("name".to_owned(), name.clone())].into(),
+                    idempotency_key: name.clone(),
+                    ..Default::default()
+                };
+                let user = users::create(&mut users, request.clone()).await.unwrap();
+                assert_eq!(user.metadata["name"], name);
+                let again = users::create(&mut users, request).await.unwrap();
+                assert_eq!(again.id, user.id, "the retry finds what the first has made");
+                let suspend = SuspendUserRequest {
+                    id: user.id.clone(),
+                    reason: name.clone(),
+                    ..Default::default()
+                };
+                users.suspend_user(suspend).await.unwrap();
+                let show = ShowUserRequest { id: user.id };
+                let shown = users.show_user(show).await.unwrap().into_inner();
+                assert_eq!(shown.user.unwrap().status_reason, name);
+                let config = node_clients::client_config(&name, node);
+                let client = node_clients::create(server, config).await.unwrap();
+                assert_eq!(client.config.unwrap().name, name);
+            }
+        }
+    });
+    futures::future::join_all(calls).await;
+    let mut users = users::users(&server).await;
+    let list = users.list_users(ListUsersRequest::default()).await.unwrap();
+    assert_eq!(list.get_ref().total, 16 * 6);
 }
