@@ -25,6 +25,8 @@ check_shellcheck() {
         fragments | xargs --no-run-if-empty shellcheck --shell=sh --exclude=SC2016
 }
 check_proto() { buf lint proto; }
+# What clients were built with goes on working. tests/proto-baseline.sh moves what it is compared with.
+check_breaking() { buf breaking proto --against proto/telecom.v1.binpb; }
 check_charts() { tests/lint/charts.sh; }
 
 # The advisory database is a git repository: where it cannot be reached, that is said, not hidden.
@@ -88,7 +90,7 @@ run() {
 
 checks=("$@")
 if [ $# -eq 0 ]; then
-    checks=(rustfmt words length opening shellcheck proto dependencies advisories unused charts clippy)
+    checks=(rustfmt words length opening shellcheck proto breaking dependencies advisories unused charts clippy)
 fi
 failures=()
 log=$(mktemp)

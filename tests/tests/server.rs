@@ -11,14 +11,17 @@ mod server {
     mod database;
     mod database_away;
     mod errors;
+    mod fuzz;
     mod garbage;
     mod health;
     mod heartbeat;
+    mod idempotency;
     mod jwks;
     mod jwt;
     mod maintenance;
     mod manage;
     mod migrations;
+    mod names;
     mod node_clients;
     mod plans;
     mod pooler;

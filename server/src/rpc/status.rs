@@ -14,6 +14,12 @@ use crate::violation::Violation;
 
 const DOMAIN: &str = "telecom.dev";
 
+// A status travels in HTTP headers, of which some clients read no more than 8 KiB in all.
+/// Violations that are told; the others show when these are corrected.
+const MAX_VIOLATIONS: usize = 10;
+/// Bytes of the sentence, which may repeat what the caller sent.
+const MAX_SENTENCE: usize = 1000;
+
 /// Why a request was not answered; everything a caller can meet.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -51,7 +57,7 @@ impl Refusal {
         let answer = self.answer();
         let mut details = ErrorDetails::with_error_info(answer.reason, DOMAIN, answer.metadata);
         if !answer.violations.is_empty() {
-            let violations = answer.violations.into_iter();
+            let violations = answer.violations.into_iter().take(MAX_VIOLATIONS);
             let violations: Vec<_> = violations
                 .map(|violation| FieldViolation::new(violation.field, violation.description))
                 .collect();
@@ -61,7 +67,7 @@ impl Refusal {
             details.set_retry_info(Some(delay));
         }
         details.set_request_info(trace_id, "");
-        Status::with_error_details(answer.code, answer.message, details)
+        Status::with_error_details(answer.code, shortened(answer.message), details)
     }
 
     fn answer(self) -> Answer {
@@ -122,6 +128,14 @@ impl Refusal {
             Self::Domain(error) => domain(error),
         }
     }
+}
+
+fn shortened(mut sentence: String) -> String {
+    if sentence.len() > MAX_SENTENCE {
+        sentence.truncate(sentence.floor_char_boundary(MAX_SENTENCE));
+        sentence.push('…');
+    }
+    sentence
 }
 
 struct Answer {

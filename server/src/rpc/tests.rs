@@ -204,3 +204,24 @@ fn negative_and_positive_skews_keep_their_sign() {
     let positive = convert::micros(2_000_001);
     assert_eq!((positive.seconds, positive.nanos), (2, 1000));
 }
+
+#[test]
+fn no_status_is_larger_than_clients_read() {
+    let field = format!("config.metadata[\"{}\"]", "é".repeat(63));
+    let violation = Violation::new(field, "must have a key of 1 to 63 letters, digits and dots");
+    for refusal in [
+        Refusal::Invalid(vec![violation; 70]),
+        Refusal::Domain(DomainError::EtagStale {
+            thing: Thing::new(Kind::NodeServer, 7),
+            given: "é".repeat(1 << 20),
+        }),
+    ] {
+        let http = refusal.into_status(&"0".repeat(32)).into_http::<String>();
+        let size: usize = http
+            .headers()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 32)
+            .sum();
+        assert!(size < 8 << 10, "{size}");
+    }
+}

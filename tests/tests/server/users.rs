@@ -24,7 +24,7 @@ pub async fn users(server: &Server) -> Users {
     users_as(server, tokens::admin()).await
 }
 
-async fn users_as(server: &Server, token: &str) -> Users {
+pub async fn users_as(server: &Server, token: &str) -> Users {
     UserManageClient::with_interceptor(server.channel().await, Bearer::new(token))
 }
 

@@ -1,0 +1,259 @@
+//! The names of the API that are given and kept: clients have them in their code. Those that are
+//! still to come are here as well, so that each is taken over on the day it arrives.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use prost::Message as _;
+use prost_types::{DescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
+// A name that is gone does not compile.
+#[allow(unused_imports, reason = "that they are there is what is tested")]
+use telecom_server::domain::{AdminListServers, ManageService};
+
+/// Services with all their methods.
+const SERVICES: [(&str, &[&str]); 8] = [
+    ("Audit", &["ListAudit"]),
+    ("NodeAgent", &["Heartbeat"]),
+    (
+        "NodeClientManage",
+        &[
+            "CreateNodeClient",
+            "DeleteNodeClient",
+            "ListNodeClients",
+            "SetFactor",
+            "ShowNodeClient",
+            "UpdateNodeClient",
+        ],
+    ),
+    (
+        "NodeServerManage",
+        &[
+            "CreateNodeServer",
+            "DeleteNodeServer",
+            "ListNodeServers",
+            "RotateToken",
+            "SetMaintenance",
+            "ShowNodeServer",
+            "UpdateNodeServer",
+        ],
+    ),
+    (
+        "PackageManage",
+        &[
+            "CreatePackage",
+            "CreatePackageSeries",
+            "ListPackageSeries",
+            "ListPackages",
+            "RetirePackage",
+            "RetirePackageSeries",
+            "ShowPackage",
+            "ShowPackageSeries",
+            "UpdatePackage",
+            "UpdatePackageSeries",
+        ],
+    ),
+    (
+        "PackageQueueManage",
+        &[
+            "Cancel",
+            "CountQueuedPackages",
+            "Enqueue",
+            "ListQueuedPackages",
+            "ShowQueuedPackage",
+        ],
+    ),
+    ("Telecom", &["ListNodeStatusHistory", "ListNodes"]),
+    (
+        "UserManage",
+        &[
+            "CreateUser",
+            "EraseUser",
+            "ExportUser",
+            "ListUsers",
+            "ResumeUser",
+            "ShowUser",
+            "SuspendUser",
+        ],
+    ),
+];
+
+/// Services that are still to come.
+const LATER_SERVICES: [&str; 7] = [
+    "CallAnalytics",
+    "CallIngest",
+    "EventIngest",
+    "EventManage",
+    "JobManage",
+    "PbxManage",
+    "WholesaleManage",
+];
+
+/// Methods that are still to come to services that are there.
+const LATER_METHODS: [(&str, &str); 6] = [
+    ("NodeAgent", "ReportUsage"),
+    ("NodeAgent", "StreamUsage"),
+    ("NodeAgent", "WatchAccess"),
+    ("Telecom", "GetRecentTrafficUsage"),
+    ("Telecom", "ListUsuallyUsedNodes"),
+    ("UserManage", "AdjustUsage"),
+];
+
+/// Replies that are not called `…Response`.
+const REPLIES: [(&str, &str); 2] = [
+    ("ListNodeStatusHistory", "ListNodeStatusHistoryReply"),
+    ("ListNodes", "ListNodesReply"),
+];
+
+/// Fields that are given, by message.
+const FIELDS: [(&str, &[&str]); 2] = [
+    (
+        "NodeStatusBucket",
+        &[
+            "bucket_start",
+            "online_nodes",
+            "offline_nodes",
+            "maintenance_nodes",
+            "missing",
+        ],
+    ),
+    ("ListNodeStatusHistoryReply", &["refreshed_at"]),
+];
+
+/// Messages and enums that are still to come.
+const LATER_TYPES: [&str; 4] = [
+    "ListUsuallyUsedNodesResponse",
+    "RecentRange",
+    "RecentTrafficUsageResponse",
+    "UserUsageBillingEvent",
+];
+
+/// Rust types that are still to come.
+const LATER_RUST: [&str; 6] = [
+    "BillTrafficJob",
+    "GetRecentTrafficUsage",
+    "GetUserDailyUsage",
+    "GetUserHourlyUsage",
+    "ListUserUsuallyUsedNodes",
+    "TelecomBillingHook",
+];
+
+fn ours() -> FileDescriptorSet {
+    let mut set = FileDescriptorSet::decode(telecom_proto::FILE_DESCRIPTOR_SET).unwrap();
+    set.file.retain(|file| file.package() == "telecom.v1");
+    set
+}
+
+fn services() -> BTreeMap<String, ServiceDescriptorProto> {
+    let services = ours().file.into_iter().flat_map(|file| file.service);
+    services
+        .map(|service| (service.name().to_owned(), service))
+        .collect()
+}
+
+fn messages() -> BTreeMap<String, DescriptorProto> {
+    let messages = ours().file.into_iter().flat_map(|file| file.message_type);
+    messages
+        .map(|message| (message.name().to_owned(), message))
+        .collect()
+}
+
+#[test]
+fn services_and_methods_have_their_given_names() {
+    let described: BTreeMap<_, BTreeSet<_>> = services()
+        .into_iter()
+        .map(|(name, service)| {
+            let methods = service.method.iter().map(|m| m.name().to_owned());
+            (name, methods.collect())
+        })
+        .collect();
+    let given = SERVICES.map(|(name, methods)| {
+        let methods = methods.iter().map(|method| (*method).to_owned());
+        (name.to_owned(), methods.collect())
+    });
+    assert_eq!(described, given.into());
+}
+
+#[test]
+fn requests_and_replies_are_called_after_their_methods() {
+    for service in services().into_values() {
+        for method in service.method {
+            let name = method.name();
+            let reply = REPLIES.iter().find(|(method, _)| *method == name);
+            let reply = reply.map_or(format!("{name}Response"), |(_, reply)| (*reply).to_owned());
+            assert_eq!(
+                method.input_type(),
+                format!(".telecom.v1.{name}Request"),
+                "{name}"
+            );
+            assert_eq!(
+                method.output_type(),
+                format!(".telecom.v1.{reply}"),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn fields_have_their_given_names() {
+    let messages = messages();
+    for (message, fields) in FIELDS {
+        let described: BTreeSet<_> = messages[message]
+            .field
+            .iter()
+            .map(prost_types::FieldDescriptorProto::name)
+            .collect();
+        for field in fields {
+            assert!(described.contains(field), "{message}.{field}");
+        }
+    }
+}
+
+/// When this fails something has arrived: move its name from the list of those to come to the others.
+#[test]
+fn what_is_still_to_come_is_not_there_yet() {
+    let services = services();
+    for name in LATER_SERVICES {
+        assert!(!services.contains_key(name), "{name}");
+    }
+    for (service, name) in LATER_METHODS {
+        let methods = &services[service].method;
+        assert!(methods.iter().all(|m| m.name() != name), "{service}/{name}");
+    }
+    let enums = ours().file.into_iter().flat_map(|file| file.enum_type);
+    let mut types: BTreeSet<_> = enums.map(|kind| kind.name().to_owned()).collect();
+    types.extend(messages().into_keys());
+    for name in LATER_TYPES {
+        assert!(!types.contains(name), "{name}");
+    }
+    let mut sources = Vec::new();
+    read(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src"),
+        &mut sources,
+    );
+    assert!(
+        sources
+            .iter()
+            .any(|text| text.contains("struct ManageService "))
+    );
+    for name in LATER_RUST {
+        let defines = |text: &String| {
+            ["struct", "enum", "trait"]
+                .iter()
+                .any(|kind| text.contains(&format!("{kind} {name} ")))
+        };
+        assert!(!sources.iter().any(defines), "{name}");
+    }
+}
+
+fn read(folder: &Path, sources: &mut Vec<String>) {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    for path in paths {
+        if path.is_dir() {
+            read(&path, sources);
+        } else {
+            sources.push(std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
