@@ -8,7 +8,9 @@ use prost::Message as _;
 use prost_types::{DescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
 // A name that is gone does not compile.
 #[allow(unused_imports, reason = "that they are there is what is tested")]
-use telecom_server::domain::{AdminListServers, ManageService};
+use telecom_server::domain::{
+    AdminListServers, AnalysisService, ListUserNodeStatusHistory, ManageService,
+};
 
 /// Services with all their methods.
 const SERVICES: [(&str, &[&str]); 8] = [
