@@ -2,6 +2,7 @@
 
 mod agent;
 mod analysis;
+mod cron;
 mod error;
 mod manage;
 
@@ -10,6 +11,10 @@ use tokio::time::Instant;
 pub use agent::{AgentService, AuthenticateNode, HeartbeatReceipt, ReceiveHeartbeat};
 pub use analysis::{
     AnalysisService, ListUserNodeStatusHistory, ListUserNodes, NodeStatusHistory, UserNodes,
+};
+pub use cron::{
+    Job, JobReport, RecordNodeStatusHistoryJob, RefreshNodeStatusViewJob, RefreshServerStatus, Run,
+    TelecomCronExecutor,
 };
 pub use error::{DomainError, Kind, Obstacle, Thing};
 pub use manage::{

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::config::InvalidConfig;
+use crate::jobs::JobError;
 use crate::net::BindError;
 use crate::rpc::ReflectionError;
 use crate::store::StoreError;
@@ -34,6 +35,9 @@ pub enum Failure {
     /// A token cannot be signed.
     #[error("the token cannot be signed: {0}")]
     Token(#[source] jsonwebtoken::errors::Error),
+    /// A job was not done.
+    #[error("the job failed: {0}")]
+    Job(#[from] JobError),
     /// Arguments that do not go together.
     #[error("{0}")]
     Usage(String),
@@ -53,6 +57,7 @@ impl Failure {
             | Self::Metrics(_)
             | Self::Reflection(_)
             | Self::Token(_)
+            | Self::Job(_)
             | Self::System(..) => 1,
         }
     }
@@ -67,6 +72,7 @@ impl Failure {
             Self::Migration(MigrationError::Connect(_)) => "DatabaseUnreachable",
             Self::Migration(MigrationError::TooNew { .. }) => "SchemaTooNew",
             Self::Migration(MigrationError::Failed(_)) => "MigrationFailed",
+            Self::Job(_) => "JobFailed",
             Self::Bind(_)
             | Self::Telemetry(_)
             | Self::Metrics(_)

@@ -10,6 +10,7 @@ pub mod config;
 pub mod domain;
 pub mod failure;
 pub mod http;
+pub mod jobs;
 pub mod maintenance;
 pub mod metrics;
 pub mod net;

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use telecom_server::auth::{Role, mint};
 use telecom_server::config::{Config, InvalidConfig, Problem, Signing};
+use telecom_server::domain::Job;
 use telecom_server::failure::Failure;
+use telecom_server::jobs;
 use telecom_server::metrics::Metrics;
 use telecom_server::serve::{self, Required};
 use telecom_server::store::schema;
@@ -65,6 +68,19 @@ enum Command {
         /// How long it works.
         #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
         ttl: Duration,
+    },
+    /// Do one of the jobs once and print what it did as a line of JSON.
+    ///
+    /// When another process is at the same job, nothing is done, and that is no failure.
+    RunJob {
+        /// Which one.
+        #[arg(value_parser = PossibleValuesParser::new(Job::ALL.map(Job::as_str)))]
+        name: String,
+        #[command(flatten)]
+        source: Source,
+        /// How long it may take.
+        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+        timeout: Duration,
     },
 }
 
@@ -142,6 +158,14 @@ fn start(command: &Command) -> Result<(), Failure> {
             subject,
             ttl,
         } => token(&source.load()?, *role, subject, *ttl),
+        Command::RunJob {
+            name,
+            source,
+            timeout,
+        } => {
+            let config = source.load()?;
+            runtime.block_on(run_job(&config, name, *timeout))
+        }
     };
     // What is still blocking then has no business to.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -199,6 +223,19 @@ async fn migrate(config: &Config, connect_timeout: Duration) -> Result<(), Failu
     }
     telemetry.shutdown(Duration::from_secs(2)).await;
     result.map(|_| ()).map_err(Failure::from)
+}
+
+async fn run_job(config: &Config, name: &str, timeout: Duration) -> Result<(), Failure> {
+    let Some(database) = &config.database else {
+        return Err(InvalidConfig(vec![missing("database.url", NO_URL)]).into());
+    };
+    let job = Job::from_name(name).ok_or_else(|| Failure::Usage(format!("no job {name}")))?;
+    let metrics = Metrics::new()?;
+    let telemetry = telecom_telemetry::init(&config.telemetry, &metrics.registry)?;
+    let outcome = jobs::run(config, database, job, timeout).await;
+    telemetry.shutdown(Duration::from_secs(2)).await;
+    print(&format!("{}\n", outcome.line))?;
+    Ok(outcome.result?)
 }
 
 fn check(config: &Config) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ mod database;
 mod error;
 pub mod heartbeats;
 pub mod idempotency;
+pub mod job_lock;
 pub mod maintenance;
 pub mod node_client_factors;
 pub mod node_clients;

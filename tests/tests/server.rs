@@ -22,6 +22,8 @@ mod server {
     mod manage;
     mod migrations;
     mod names;
+    mod node_client_factors;
+    mod node_client_requests;
     mod node_clients;
     mod plans;
     mod pooler;
@@ -30,10 +32,12 @@ mod server {
     mod replica;
     mod roles;
     mod rotation;
+    mod run_job;
     mod schema_page;
     mod scrape;
     mod shutdown;
     mod telecom;
+    mod telecom_history;
     mod users;
     mod users_export;
 }
