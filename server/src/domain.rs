@@ -22,6 +22,11 @@ pub use manage::{
     AdminUpdateClient, ClientPage, SetFactor,
 };
 pub use manage::{
+    AdminCreatePackage, AdminCreateSeries, AdminListPackages, AdminListSeries, AdminRetirePackage,
+    AdminRetireSeries, AdminShowPackage, AdminShowSeries, AdminUpdatePackage, AdminUpdateSeries,
+    PackagePage, SeriesPage,
+};
+pub use manage::{
     AdminCreateServer, AdminCreateUser, AdminDeleteServer, AdminEraseUser, AdminExportUser,
     AdminListAudit, AdminListServers, AdminListUsers, AdminResumeUser, AdminRotateToken,
     AdminSetMaintenance, AdminShowServer, AdminShowUser, AdminSuspendUser, AdminUpdateServer,

@@ -1,8 +1,8 @@
 //! The gRPC and metrics server over PostgreSQL.
 //!
 //! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`],
-//! [`partitions`], [`users`], [`audit`] and [`auth`] are the vocabulary all three share. [`serve`] puts
-//! the parts together.
+//! [`packages`], [`partitions`], [`users`], [`audit`] and [`auth`] are the vocabulary all three
+//! share. [`serve`] puts the parts together.
 
 pub mod audit;
 pub mod auth;
@@ -15,6 +15,7 @@ pub mod maintenance;
 pub mod metrics;
 pub mod net;
 pub mod nodes;
+pub mod packages;
 pub mod partitions;
 pub mod readiness;
 pub mod revision;

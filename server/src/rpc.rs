@@ -7,6 +7,7 @@ use telecom_proto::v1::audit_server::AuditServer;
 use telecom_proto::v1::node_agent_server::NodeAgentServer;
 use telecom_proto::v1::node_client_manage_server::NodeClientManageServer;
 use telecom_proto::v1::node_server_manage_server::NodeServerManageServer;
+use telecom_proto::v1::package_manage_server::PackageManageServer;
 use telecom_proto::v1::telecom_server::TelecomServer;
 use telecom_proto::v1::user_manage_server::UserManageServer;
 use tonic::codec::CompressionEncoding;
@@ -30,6 +31,7 @@ mod methods;
 mod node_agent;
 mod node_client_manage;
 mod node_server_manage;
+mod package_manage;
 mod requests;
 mod status;
 mod streams;
@@ -94,6 +96,7 @@ pub fn service<H: Health>(
     let node_servers = node_server_manage::Rpc::new(manage.clone());
     let node_clients = node_client_manage::Rpc::new(manage.clone());
     let audit = audit::Rpc::new(manage.clone());
+    let packages = package_manage::Rpc::new(manage.clone());
     let users = user_manage::Rpc::new(manage);
     let agents = NodeAgentServer::new(node_agent::Rpc::new(agent.clone(), metrics.clone()))
         .max_decoding_message_size(limit)
@@ -107,6 +110,7 @@ pub fn service<H: Health>(
         .add_service(staffed!(NodeServerManageServer, node_servers, limit))
         .add_service(staffed!(NodeClientManageServer, node_clients, limit))
         .add_service(staffed!(TelecomServer, telecom::Rpc::new(analysis), limit))
+        .add_service(staffed!(PackageManageServer, packages, limit))
         .add_service(staffed!(UserManageServer, users, limit))
         .add_service(staffed!(AuditServer, audit, limit))
         .add_service(health)

@@ -16,6 +16,8 @@ pub mod node_servers;
 pub mod node_status;
 pub mod node_status_history;
 pub mod node_tokens;
+pub mod package_series;
+pub mod packages;
 mod replica;
 pub mod schema;
 pub mod subscribers;

@@ -90,6 +90,11 @@ impl Violations {
         }
     }
 
+    /// The value that came of the checks, if nothing was noted. What is missing must have been.
+    pub(crate) fn into_checked<T>(self, value: Option<T>) -> Result<T, Vec<Violation>> {
+        value.filter(|_| self.0.is_empty()).ok_or(self.0)
+    }
+
     /// The checked value, if nothing was noted.
     pub(crate) fn into_result<T>(self, value: T) -> Result<T, Vec<Violation>> {
         if self.0.is_empty() {

@@ -25,6 +25,7 @@ mod server {
     mod node_client_factors;
     mod node_client_requests;
     mod node_clients;
+    mod packages;
     mod plans;
     mod pooler;
     mod previous;

@@ -3,6 +3,8 @@
 mod audit;
 mod node_clients;
 mod node_servers;
+mod package_series;
+mod packages;
 mod users;
 mod write;
 
@@ -16,6 +18,14 @@ pub use node_clients::{
 pub use node_servers::{
     AdminCreateServer, AdminDeleteServer, AdminListServers, AdminRotateToken, AdminSetMaintenance,
     AdminShowServer, AdminUpdateServer, CreatedServer, RotatedToken, ServerDetail, ServerPage,
+};
+pub use package_series::{
+    AdminCreateSeries, AdminListSeries, AdminRetireSeries, AdminShowSeries, AdminUpdateSeries,
+    SeriesPage,
+};
+pub use packages::{
+    AdminCreatePackage, AdminListPackages, AdminRetirePackage, AdminShowPackage,
+    AdminUpdatePackage, PackagePage,
 };
 pub use users::{
     AdminCreateUser, AdminEraseUser, AdminExportUser, AdminListUsers, AdminResumeUser,

@@ -117,3 +117,15 @@ pub(super) fn number_of(thing: &str, field: &str, number: i32) -> Result<i32, Re
         Err(Refusal::field(field, &description))
     }
 }
+
+/// The number of a thing to filter by, at `field`; 0 for all.
+pub(super) fn number_filter(thing: &str, field: &str, number: i32) -> Result<Option<i32>, Refusal> {
+    match number {
+        0 => Ok(None),
+        number if number > 0 => Ok(Some(number)),
+        _ => {
+            let description = format!("must be the number of {thing}, or 0 for all");
+            Err(Refusal::field(field, &description))
+        }
+    }
+}
