@@ -5,6 +5,7 @@ mod analysis;
 mod cron;
 mod error;
 mod manage;
+mod queues;
 
 use tokio::time::Instant;
 
@@ -17,6 +18,10 @@ pub use cron::{
     TelecomCronExecutor,
 };
 pub use error::{DomainError, Kind, Obstacle, Thing};
+pub use manage::{
+    AdminCancel, AdminCountQueuedPackages, AdminEnqueue, AdminListQueuedPackages,
+    AdminShowQueuedPackage, CancelledPackage, QueuedPackageCount, QueuedPackagePage,
+};
 pub use manage::{
     AdminCreateClient, AdminDeleteClient, AdminListClients, AdminSetFactor, AdminShowClient,
     AdminUpdateClient, ClientPage, SetFactor,

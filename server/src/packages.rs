@@ -2,7 +2,11 @@
 //!
 //! Values only; a value that exists is valid. Nothing here knows SQL, gRPC or the time of day.
 
+mod calendar;
 mod config;
+mod events;
+mod queue;
+mod queued;
 mod quota;
 mod series;
 #[cfg(test)]
@@ -15,6 +19,12 @@ use chrono::{DateTime, Utc};
 use crate::revision::Revision;
 
 pub use config::{PackageConfig, PackageDraft, PackageField};
+pub use events::{PackageExpiringEvent, PackageWarningEvent, QueueEvent, Warning};
+pub use queue::{Changes, Charged, Counts, EXPIRY_WARNING, MAX_OPEN, Queue, Traffic};
+pub use queued::{
+    Charges, Ending, Life, OrderLine, QueuedPackage, QueuedPackageId, QueuedPackageStatus, Span,
+    Terms, Warned,
+};
 pub use quota::{Counted, DurationDraft, PackageDuration, Quota, QuotaDraft, QuotaKind};
 pub use series::{SeriesConfig, SeriesDraft, SeriesField};
 

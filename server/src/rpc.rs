@@ -8,6 +8,7 @@ use telecom_proto::v1::node_agent_server::NodeAgentServer;
 use telecom_proto::v1::node_client_manage_server::NodeClientManageServer;
 use telecom_proto::v1::node_server_manage_server::NodeServerManageServer;
 use telecom_proto::v1::package_manage_server::PackageManageServer;
+use telecom_proto::v1::package_queue_manage_server::PackageQueueManageServer;
 use telecom_proto::v1::telecom_server::TelecomServer;
 use telecom_proto::v1::user_manage_server::UserManageServer;
 use tonic::codec::CompressionEncoding;
@@ -32,6 +33,7 @@ mod node_agent;
 mod node_client_manage;
 mod node_server_manage;
 mod package_manage;
+mod package_queue_manage;
 mod requests;
 mod status;
 mod streams;
@@ -97,6 +99,7 @@ pub fn service<H: Health>(
     let node_clients = node_client_manage::Rpc::new(manage.clone());
     let audit = audit::Rpc::new(manage.clone());
     let packages = package_manage::Rpc::new(manage.clone());
+    let queue = package_queue_manage::Rpc::new(manage.clone());
     let users = user_manage::Rpc::new(manage);
     let agents = NodeAgentServer::new(node_agent::Rpc::new(agent.clone(), metrics.clone()))
         .max_decoding_message_size(limit)
@@ -111,6 +114,7 @@ pub fn service<H: Health>(
         .add_service(staffed!(NodeClientManageServer, node_clients, limit))
         .add_service(staffed!(TelecomServer, telecom::Rpc::new(analysis), limit))
         .add_service(staffed!(PackageManageServer, packages, limit))
+        .add_service(staffed!(PackageQueueManageServer, queue, limit))
         .add_service(staffed!(UserManageServer, users, limit))
         .add_service(staffed!(AuditServer, audit, limit))
         .add_service(health)

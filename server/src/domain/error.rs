@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::packages::MAX_OPEN;
 use crate::store::{AsConflict, StoreError};
 use crate::users::UserId;
 use crate::violation::Violation;
@@ -95,6 +96,12 @@ pub enum Obstacle {
     /// The subscriber has been erased.
     #[error("user {0} has been erased")]
     UserErased(UserId),
+    /// The subscriber has as many open packages as one may have.
+    #[error("user {user} has {MAX_OPEN} open packages already")]
+    QueueFull {
+        /// The subscriber.
+        user: UserId,
+    },
     /// The queued package has ended before.
     #[error("queued package {0} has ended already")]
     QueuedPackageEnded(i64),

@@ -5,6 +5,7 @@ mod node_clients;
 mod node_servers;
 mod package_series;
 mod packages;
+mod queue;
 mod users;
 mod write;
 
@@ -26,6 +27,10 @@ pub use package_series::{
 pub use packages::{
     AdminCreatePackage, AdminListPackages, AdminRetirePackage, AdminShowPackage,
     AdminUpdatePackage, PackagePage,
+};
+pub use queue::{
+    AdminCancel, AdminCountQueuedPackages, AdminEnqueue, AdminListQueuedPackages,
+    AdminShowQueuedPackage, CancelledPackage, QueuedPackageCount, QueuedPackagePage,
 };
 pub use users::{
     AdminCreateUser, AdminEraseUser, AdminExportUser, AdminListUsers, AdminResumeUser,

@@ -210,6 +210,7 @@ fn reason(obstacle: &Obstacle) -> &'static str {
         Obstacle::SeriesRetired(_) => "PACKAGE_SERIES_RETIRED",
         Obstacle::PackageRetired(_) => "PACKAGE_RETIRED",
         Obstacle::UserErased(_) => "USER_ERASED",
+        Obstacle::QueueFull { .. } => "QUEUE_FULL",
         Obstacle::QueuedPackageEnded(_) => "QUEUED_PACKAGE_ENDED",
     }
 }

@@ -1,0 +1,57 @@
+//! Subscribers' queues: read under the lock on the subscriber, written back with what is to be told.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::DomainError;
+use crate::packages::{Changes, Queue};
+use crate::store::outbox::{self, OutboxEvent};
+use crate::store::{Transaction, queued_packages};
+use crate::users::{TimeZone, UserId};
+
+/// The queue of a subscriber whom the transaction has locked, brought to the present moment, and that
+/// moment by the database's clock.
+pub(super) async fn present(
+    transaction: &mut Transaction,
+    user: UserId,
+    time_zone: &TimeZone,
+) -> Result<(Queue, DateTime<Utc>), DomainError> {
+    let now = queued_packages::now(transaction).await?;
+    let open = queued_packages::open(transaction, &[user]).await?;
+    let mut queue = Queue::new(user, time_zone.rules().clone(), open);
+    queue.advance(now);
+    Ok((queue, now))
+}
+
+/// Writes down what has changed, and the events that tell of it; gives how many packages changed.
+pub(super) async fn save(
+    transaction: &mut Transaction,
+    changes: Changes,
+    trace_id: &str,
+) -> Result<u64, DomainError> {
+    let events = changes.events.iter().map(|event| {
+        let id = Uuid::now_v7();
+        OutboxEvent {
+            id,
+            route: event.route(),
+            payload: event.payload(id),
+        }
+    });
+    queued_packages::save(transaction, &changes.packages).await?;
+    outbox::append(transaction, &events.collect::<Vec<_>>(), trace_id).await?;
+    Ok(changes.packages.len() as u64)
+}
+
+/// Ends all packages of a subscriber whom the transaction has locked; gives how many.
+pub(super) async fn cancel_all(
+    transaction: &mut Transaction,
+    user: UserId,
+    time_zone: &TimeZone,
+    reason: &str,
+    trace_id: &str,
+) -> Result<u64, DomainError> {
+    let (mut queue, now) = present(transaction, user, time_zone).await?;
+    let cancelled = queue.cancel_all(reason, now);
+    save(transaction, queue.into_changes(), trace_id).await?;
+    Ok(cancelled)
+}

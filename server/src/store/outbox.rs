@@ -1,0 +1,44 @@
+//! Statements on `outbox_event`: events are added in the transaction of what they tell of.
+
+use serde_json::Value;
+use sqlx::types::Uuid;
+
+use super::{StoreError, Transaction};
+
+/// An event to publish.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxEvent {
+    /// What recognizes a repetition.
+    pub id: Uuid,
+    /// What its consumers subscribe to.
+    pub route: &'static str,
+    /// What it says.
+    pub payload: Value,
+}
+
+/// Adds events in their order, with the trace of what caused them.
+pub async fn append(
+    transaction: &mut Transaction,
+    events: &[OutboxEvent],
+    trace_id: &str,
+) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+    let routes: Vec<_> = events.iter().map(|event| event.route).collect();
+    let payloads: Vec<_> = events.iter().map(|event| event.payload.clone()).collect();
+    sqlx::query!(
+        "INSERT INTO outbox_event (event_id, route, payload, trace_id) \
+         SELECT e.id, e.route, e.payload, $4 \
+         FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) WITH ORDINALITY \
+         AS e (id, route, payload, place) ORDER BY e.place",
+        &ids,
+        &routes as &[&str],
+        &payloads,
+        trace_id,
+    )
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
