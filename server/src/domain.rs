@@ -14,8 +14,8 @@ pub use analysis::{
     AnalysisService, ListUserNodeStatusHistory, ListUserNodes, NodeStatusHistory, UserNodes,
 };
 pub use cron::{
-    Job, JobReport, RecordNodeStatusHistoryJob, RefreshNodeStatusViewJob, RefreshServerStatus, Run,
-    TelecomCronExecutor,
+    Job, JobReport, PackageExpiringJob, RecordNodeStatusHistoryJob, RefreshNodeStatusViewJob,
+    RefreshServerStatus, Run, TelecomCronExecutor,
 };
 pub use error::{DomainError, Kind, Obstacle, Thing};
 pub use manage::{

@@ -40,6 +40,8 @@ pub struct Metrics {
     pub connections_closed: IntCounterVec,
     /// Node servers by status, as the sampler last saw them.
     pub nodes: IntGaugeVec,
+    /// Packages in queues by series and status, as the sampler last saw them.
+    pub queued_packages: IntGaugeVec,
     /// How old a node's last heartbeat had become when the next one came, in seconds.
     pub heartbeat_age: Histogram,
     /// How far a node's clock is off, either way, in seconds.
@@ -116,6 +118,12 @@ impl Metrics {
                 "telecom_nodes",
                 "Node servers, the same on each replica.",
                 &["status"],
+            )?,
+            queued_packages: gauge(
+                &registry,
+                "telecom_queued_packages",
+                "Packages that are queued or active, the same on each replica.",
+                &["series", "status"],
             )?,
             heartbeat_age: histogram(
                 &registry,

@@ -1,12 +1,14 @@
 //! Fills the gauges that come from the database, once per interval however often they are scraped.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::metrics::Metrics;
 use crate::nodes::NodeStatus;
-use crate::store::{Database, StoreError, node_servers};
+use crate::packages::QueuedPackageStatus;
+use crate::store::{Database, StoreError, node_servers, queued_packages};
 
 /// A sample that takes longer is left out.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,11 +31,14 @@ impl Sampler {
     pub async fn run(&self) {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut series = BTreeSet::new();
         loop {
             ticks.tick().await;
             self.pool();
-            if let Err(error) = self.nodes().await {
-                tracing::debug!(%error, "gauges are not refreshed");
+            for result in [self.nodes().await, self.queued_packages(&mut series).await] {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "gauges are not refreshed");
+                }
             }
         }
     }
@@ -55,6 +60,27 @@ impl Sampler {
             let gauge = self.metrics.nodes.with_label_values(&[status.as_str()]);
             gauge.set(count.map_or(0, |(_, count)| *count));
         }
+        Ok(())
+    }
+
+    /// `known` holds the names of the series that have gauges.
+    async fn queued_packages(&self, known: &mut BTreeSet<String>) -> Result<(), StoreError> {
+        let mut transaction = self.database.read(Instant::now() + PATIENCE).await?;
+        let counts = queued_packages::count_open(&mut transaction).await?;
+        transaction.commit().await?;
+        let gauges = &self.metrics.queued_packages;
+        let present: BTreeSet<_> = counts.iter().map(|(series, _, _)| series.clone()).collect();
+        // A series that was renamed leaves nothing behind.
+        for series in known.difference(&present) {
+            for status in QueuedPackageStatus::OPEN {
+                let _ = gauges.remove_label_values(&[series, status.as_str()]);
+            }
+        }
+        for (series, status, count) in &counts {
+            let gauge = gauges.with_label_values(&[series.as_str(), status.as_str()]);
+            gauge.set(*count);
+        }
+        *known = present;
         Ok(())
     }
 }

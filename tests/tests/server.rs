@@ -11,6 +11,7 @@ mod server {
     mod database;
     mod database_away;
     mod errors;
+    mod expiry;
     mod fuzz;
     mod garbage;
     mod health;
@@ -30,6 +31,7 @@ mod server {
     mod pooler;
     mod previous;
     mod process;
+    mod queue;
     mod replica;
     mod roles;
     mod rotation;

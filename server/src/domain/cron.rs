@@ -6,10 +6,12 @@ use std::time::Duration;
 use super::{Context, DomainError, Processor};
 use crate::store::{Database, job_lock};
 
+mod package_expiring;
 mod record_node_status_history;
 mod refresh_node_status_view;
 mod refresh_server_status;
 
+pub use package_expiring::PackageExpiringJob;
 pub use record_node_status_history::RecordNodeStatusHistoryJob;
 pub use refresh_node_status_view::RefreshNodeStatusViewJob;
 pub use refresh_server_status::RefreshServerStatus;
@@ -39,6 +41,8 @@ impl TelecomCronExecutor {
 pub enum Job {
     /// [`RefreshServerStatus`].
     RefreshServerStatus,
+    /// [`PackageExpiringJob`].
+    PackageExpiring,
     /// [`RecordNodeStatusHistoryJob`].
     RecordNodeStatusHistory,
     /// [`RefreshNodeStatusViewJob`].
@@ -47,8 +51,9 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::RefreshServerStatus,
+        Self::PackageExpiring,
         Self::RecordNodeStatusHistory,
         Self::RefreshNodeStatusView,
     ];
@@ -57,6 +62,7 @@ impl Job {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RefreshServerStatus => "refreshServerStatus",
+            Self::PackageExpiring => "packageExpiring",
             Self::RecordNodeStatusHistory => "recordNodeStatusHistory",
             Self::RefreshNodeStatusView => "refreshNodeStatusView",
         }
@@ -103,6 +109,7 @@ impl Processor<Job> for TelecomCronExecutor {
         }
         let report = match job {
             Job::RefreshServerStatus => self.process(context, RefreshServerStatus).await,
+            Job::PackageExpiring => self.process(context, PackageExpiringJob).await,
             Job::RecordNodeStatusHistory => self.process(context, RecordNodeStatusHistoryJob).await,
             Job::RefreshNodeStatusView => self.process(context, RefreshNodeStatusViewJob).await,
         };

@@ -7,18 +7,18 @@ use super::DomainError;
 use crate::packages::{Changes, Queue};
 use crate::store::outbox::{self, OutboxEvent};
 use crate::store::{Transaction, queued_packages};
-use crate::users::{TimeZone, UserId};
+use crate::users::User;
 
 /// The queue of a subscriber whom the transaction has locked, brought to the present moment, and that
 /// moment by the database's clock.
 pub(super) async fn present(
     transaction: &mut Transaction,
-    user: UserId,
-    time_zone: &TimeZone,
+    user: &User,
 ) -> Result<(Queue, DateTime<Utc>), DomainError> {
     let now = queued_packages::now(transaction).await?;
-    let open = queued_packages::open(transaction, &[user]).await?;
-    let mut queue = Queue::new(user, time_zone.rules().clone(), open);
+    let open = queued_packages::open(transaction, &[user.id]).await?;
+    let zone = user.profile.time_zone.rules().clone();
+    let mut queue = Queue::new(user.id, zone, open);
     queue.advance(now);
     Ok((queue, now))
 }
@@ -42,16 +42,15 @@ pub(super) async fn save(
     Ok(changes.packages.len() as u64)
 }
 
-/// Ends all packages of a subscriber whom the transaction has locked; gives how many.
+/// Ends all packages of a subscriber who is being erased, and whom the transaction has locked; gives
+/// how many.
 pub(super) async fn cancel_all(
     transaction: &mut Transaction,
-    user: UserId,
-    time_zone: &TimeZone,
-    reason: &str,
+    user: &User,
     trace_id: &str,
-) -> Result<u64, DomainError> {
-    let (mut queue, now) = present(transaction, user, time_zone).await?;
-    let cancelled = queue.cancel_all(reason, now);
+) -> Result<u32, DomainError> {
+    let (mut queue, now) = present(transaction, user).await?;
+    let cancelled = queue.cancel_all("erased", now);
     save(transaction, queue.into_changes(), trace_id).await?;
     Ok(cancelled)
 }

@@ -2,10 +2,13 @@
 //! subscriber lives.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 
 use super::{PackageDuration, Quota, Span};
+
+/// More months than any package lasts.
+const MOST_MONTHS: u32 = 122;
 
 /// `months` calendar months after `anchor`, on the clocks of `zone`: the same day and time, or the
 /// month's last day where it has no such day. A time that clocks skip counts as much later as they
@@ -14,7 +17,8 @@ pub fn months_after(anchor: DateTime<Utc>, months: u32, zone: &TimeZone) -> Date
     let after = || {
         let anchor = Timestamp::from_microsecond(anchor.timestamp_micros()).ok()?;
         let local = anchor.to_zoned(zone.clone());
-        let later = local.checked_add(i64::from(months).months()).ok()?;
+        let months = jiff::Span::new().try_months(months).ok()?;
+        let later = local.checked_add(months).ok()?;
         DateTime::from_timestamp_micros(later.timestamp().as_microsecond())
     };
     // After the year 9999 there is no calendar, and no end.
@@ -48,7 +52,7 @@ pub fn next_reset(
         return None;
     }
     // Counted from the activation each time, so that the 31st is not lost in February.
-    (1..)
+    (1..=MOST_MONTHS)
         .map(|months| months_after(span.active_from, months, zone))
         .find(|reset| *reset > now)
         .filter(|reset| *reset < span.expires_at)

@@ -39,7 +39,7 @@ pub struct Queue {
 }
 
 /// What operations on a queue have changed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
     /// Packages as they are now.
     pub packages: Vec<QueuedPackage>,
@@ -120,13 +120,16 @@ impl Queue {
     }
 
     /// Ends all packages for a reason, and none becomes active meanwhile; gives how many.
-    pub fn cancel_all(&mut self, reason: &str, now: DateTime<Utc>) -> u64 {
+    pub fn cancel_all(&mut self, reason: &str, now: DateTime<Utc>) -> u32 {
         let open = self.packages.iter().filter(|p| p.ended_at().is_none());
         let mut open: Vec<_> = open.map(|p| (p.span().is_some(), p.id)).collect();
         // Those that wait go first.
         open.sort_unstable();
-        let cancelled = open.iter().filter(|(_, id)| self.cancel(*id, reason, now));
-        cancelled.count() as u64
+        let mut cancelled = 0;
+        for (_, id) in open {
+            cancelled += u32::from(self.cancel(id, reason, now));
+        }
+        cancelled
     }
 
     /// What to write down.

@@ -63,6 +63,9 @@ impl QueuedPackageStatus {
         Self::Cancelled,
     ];
 
+    /// Those of packages that have not ended.
+    pub const OPEN: [Self; 2] = [Self::Queued, Self::Active];
+
     /// The name in SQL, metrics and events.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -145,6 +148,19 @@ pub struct Charges {
     pub overage: u64,
     /// Of `charged`, since the quota was last whole.
     pub period_charged: u64,
+}
+
+impl Charges {
+    /// Adds bytes within the quota.
+    pub(super) fn charge(&mut self, bytes: u64) {
+        self.charged = self.charged.saturating_add(bytes);
+        self.period_charged = self.period_charged.saturating_add(bytes);
+    }
+
+    /// Adds bytes beyond the quota.
+    pub(super) fn overrun(&mut self, bytes: u64) {
+        self.overage = self.overage.saturating_add(bytes);
+    }
 }
 
 /// Warnings that were given.

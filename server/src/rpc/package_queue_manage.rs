@@ -33,7 +33,7 @@ impl PackageQueueManage for Rpc {
         mut request: Request<CountQueuedPackagesRequest>,
     ) -> Result<Response<CountQueuedPackagesResponse>, Status> {
         let context = context(&mut request)?;
-        let input = requests::count(request.get_ref());
+        let input = requests::count(request.into_inner());
         let counts = run(&self.manage, &context, input).await?;
         Ok(Response::new(CountQueuedPackagesResponse {
             counts: counts.into_iter().map(convert::count).collect(),

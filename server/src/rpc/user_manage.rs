@@ -121,7 +121,7 @@ impl UserManage for Rpc {
         let erased = run(&self.manage, &context, input).await?;
         Ok(Response::new(EraseUserResponse {
             user: Some(convert::user(erased.user)),
-            ..Default::default()
+            cancelled_packages: erased.cancelled,
         }))
     }
 }

@@ -109,8 +109,7 @@ impl Processor<AdminEnqueue> for ManageService {
             }
             let user = registered(user, input)?;
             let terms = on_sale(transaction, input).await?;
-            let zone = &user.profile.time_zone;
-            let (mut queue, now) = queues::present(transaction, user.id, zone).await?;
+            let (mut queue, now) = queues::present(transaction, &user).await?;
             if queue.is_full() {
                 return Err(Obstacle::QueueFull { user: user.id }.into());
             }
@@ -153,8 +152,7 @@ impl Processor<AdminCancel> for ManageService {
             let owner = stored(transaction, id).await?.user;
             let user = subscribers::lock(transaction, owner).await?;
             let user = user.ok_or_else(|| DomainError::NotFound(thing(id)))?;
-            let zone = &user.profile.time_zone;
-            let (mut queue, now) = queues::present(transaction, owner, zone).await?;
+            let (mut queue, now) = queues::present(transaction, &user).await?;
             let ended = || DomainError::from(Obstacle::QueuedPackageEnded(id.0));
             let before = queue.find(id).cloned().ok_or_else(ended)?;
             if before.ended_at().is_some() {

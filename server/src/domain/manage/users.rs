@@ -1,6 +1,6 @@
 //! Subscribers as administrators manage them.
 
-use crate::domain::{Context, DomainError, Kind, Obstacle, Processor, Thing};
+use crate::domain::{Context, DomainError, Kind, Obstacle, Processor, Thing, queues};
 use crate::store::subscribers::{self, Page, UNIQUE_ID};
 use crate::store::{StoreError, Transaction, retry_conflicts};
 use crate::users::{User, UserId, UserStatus};
@@ -146,11 +146,16 @@ impl Processor<AdminEraseUser> for ManageService {
             let mut write = Write::begin(&self.database, context, "EraseUser").await?;
             let before = locked(&mut write.transaction, id, etag).await?;
             if before.status == UserStatus::Erased {
-                return Ok(ErasedUser { user: before });
+                return Ok(ErasedUser {
+                    user: before,
+                    cancelled: 0,
+                });
             }
-            subscribers::erase(&mut write.transaction, id, reason).await?;
+            let transaction = &mut write.transaction;
+            let cancelled = queues::cancel_all(transaction, &before, &context.trace_id).await?;
+            subscribers::erase(transaction, id, reason).await?;
             let user = changed(write, &before).await?;
-            Ok(ErasedUser { user })
+            Ok(ErasedUser { user, cancelled })
         })
         .await
     }

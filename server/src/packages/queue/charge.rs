@@ -83,19 +83,15 @@ impl Queue {
         let room = quota.bytes().map_or(u64::MAX, |bytes| {
             bytes.saturating_sub(package.charges.period_charged)
         });
-        let charged = take(&mut result.left, quota, room);
-        let charges = &mut package.charges;
-        charges.charged = charges.charged.saturating_add(charged);
-        charges.period_charged = charges.period_charged.saturating_add(charged);
         let mut counts = Counts {
-            charged,
+            charged: take(&mut result.left, quota, room),
             overage: 0,
         };
+        package.charges.charge(counts.charged);
         let used_up = quota.bytes() == Some(package.charges.period_charged);
         if used_up && goes_on {
             counts.overage = take(&mut result.left, quota, u64::MAX);
-            let charges = &mut package.charges;
-            charges.overage = charges.overage.saturating_add(counts.overage);
+            package.charges.overrun(counts.overage);
         }
         if !used_up || goes_on {
             // What does not count has gone through it as well.
@@ -116,7 +112,7 @@ impl Queue {
         let overage = take(&mut result.left, quota, u64::MAX);
         result.left = Traffic::default();
         if let Some(package) = self.change(id) {
-            package.charges.overage = package.charges.overage.saturating_add(overage);
+            package.charges.overrun(overage);
         }
         let taken = result.packages.iter_mut().find(|(taken, _)| *taken == id);
         if let Some((_, counts)) = taken {

@@ -29,7 +29,7 @@ pub(super) fn id(number: i64) -> Result<QueuedPackageId, Refusal> {
 }
 
 pub(super) fn count(
-    request: &CountQueuedPackagesRequest,
+    request: CountQueuedPackagesRequest,
 ) -> Result<AdminCountQueuedPackages, Refusal> {
     let series = number_filter("a package series", "series_id", request.series_id)?;
     Ok(AdminCountQueuedPackages {

@@ -77,6 +77,8 @@ pub struct AdminEraseUser {
 pub struct ErasedUser {
     /// The subscriber.
     pub user: User,
+    /// How many queued or active packages were cancelled.
+    pub cancelled: u32,
 }
 
 /// Gives out everything that is kept about a subscriber.
