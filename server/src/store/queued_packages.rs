@@ -121,7 +121,10 @@ pub async fn list(
     } else if status.is_some() {
         page!("q.status = $4::text::queued_package_status")
     } else {
-        page!("true")
+        let total = sqlx::query_scalar!("SELECT count(*) AS \"count!\" FROM queued_package");
+        let rows = rows!("ORDER BY q.id LIMIT $1 OFFSET $2", limit, offset);
+        let total = total.fetch_one(&mut *transaction).await?;
+        (total, rows.fetch_all(transaction).await?)
     };
     let total = u64::try_from(total).map_err(|_| StoreError::Corrupt("count"))?;
     let packages = rows.into_iter().map(QueuedPackage::try_from);

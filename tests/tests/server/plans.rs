@@ -40,10 +40,24 @@ const LARGE: [&str; 11] = [
 ];
 
 /// Statements that may walk through a whole large table, by a part of their text, and why.
-const COLD: [(&str, &str); 1] = [(
-    "SELECT count(*) AS \"count!\" FROM subscriber",
-    "the total of an administrator's page",
-)];
+const COLD: [(&str, &str); 4] = [
+    (
+        "SELECT count(*) AS \"count!\" FROM subscriber",
+        "the total of an administrator's page",
+    ),
+    (
+        "SELECT count(*) AS \"count!\" FROM queued_package",
+        "the total of an administrator's page without a filter",
+    ),
+    (
+        "sum(q.count)::bigint AS \"count!\" FROM (SELECT package_id, status",
+        "an administrator's count of all there are",
+    ),
+    (
+        "coalesce(sum(q.count), 0)::bigint AS \"count!\"",
+        "the sampler's count of all that are open, two thirds of the rows here",
+    ),
+];
 
 /// What will be asked of usage: these do not come from the server yet, but its tables are made for them.
 const USAGE: [(&str, &str); 5] = [
@@ -100,7 +114,7 @@ fn literal(kind: &str, nth: usize) -> String {
         "quota_kind" => "'total'".to_owned(),
         kind if kind.ends_with("[]") => {
             let one = literal(kind.trim_end_matches("[]"), nth);
-            format!("ARRAY[{one}]")
+            format!("ARRAY[{one}]::{kind}")
         }
         kind => panic!("no value of type {kind} is known"),
     }
