@@ -39,10 +39,11 @@ const LARGE: [&str; 11] = [
     "usage_quarter",
 ];
 
-/// Statements that may walk through a whole large table, by a part of their text, and why.
+/// Statements that may walk through a whole large table, by their whole text, or its beginning before
+/// `…`, and why.
 const COLD: [(&str, &str); 4] = [
     (
-        "SELECT count(*) AS \"count!\" FROM subscriber",
+        "SELECT count(*) AS \"count!\" FROM subscriber…",
         "the total of an administrator's page",
     ),
     (
@@ -50,11 +51,11 @@ const COLD: [(&str, &str); 4] = [
         "the total of an administrator's page without a filter",
     ),
     (
-        "sum(q.count)::bigint AS \"count!\" FROM (SELECT package_id, status",
+        "SELECT p.package_series_id, q.status::text AS \"status!\", sum(…",
         "an administrator's count of all there are",
     ),
     (
-        "coalesce(sum(q.count), 0)::bigint AS \"count!\"",
+        "SELECT s.name, t.status::text AS \"status!\", coalesce(sum(…",
         "the sampler's count of all that are open, two thirds of the rows here",
     ),
 ];
@@ -212,6 +213,11 @@ fn faults(plan: &Value) -> Vec<String> {
     faults
 }
 
+fn is_cold(statement: &str, text: &str) -> bool {
+    text.strip_suffix('…')
+        .map_or(statement == text, |begin| statement.starts_with(begin))
+}
+
 fn walk(node: &Value, limited: bool, see: &mut impl FnMut(&Value, bool)) {
     see(node, limited);
     // An aggregate or a sort wants all of its input, whatever is wanted of its output.
@@ -253,7 +259,7 @@ async fn no_statement_walks_through_a_large_table() {
         for generic in [true, false] {
             let plan = plan(&mut connection, &statement, generic).await;
             let faults = faults(&plan);
-            if let Some((part, _)) = COLD.iter().find(|(part, _)| statement.contains(part)) {
+            if let Some((part, _)) = COLD.iter().find(|(text, _)| is_cold(&statement, text)) {
                 if !faults.is_empty() {
                     cold.push(*part);
                 }
