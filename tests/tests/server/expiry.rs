@@ -16,7 +16,7 @@ use telecom_tests::postgres;
 use tokio::time::Instant;
 
 use super::packages::{months, package_config, seconds, total};
-use super::process::{Server, environment};
+use super::process::{Server, command, environment};
 use super::queue::{BROKEN, age, order_of};
 
 /// A server, the executor of jobs on its database, and SQL there.
@@ -25,7 +25,11 @@ async fn world() -> (Server, TelecomCronExecutor, impl Fn(&str) -> String) {
     let server = Server::launch(&url, &[], &["serve", "--migrate"]).await;
     server.until_ready().await;
     let config = Config::load(None, &environment(&url)).unwrap();
-    let executor = TelecomCronExecutor::new(Database::new(&config.database.unwrap()));
+    let executor = TelecomCronExecutor::new(
+        Database::new(&config.database.unwrap()),
+        config.offline_timeout,
+        config.retention.status_history_days,
+    );
     let database = url.rsplit('/').next().unwrap().to_owned();
     let sql = move |sql: &str| postgres::shared().sql(&database, sql).unwrap();
     (server, executor, sql)
@@ -264,4 +268,33 @@ async fn a_subscriber_in_somebody_elses_hands_is_passed_over() {
     );
     locking.await.unwrap().unwrap_err();
     assert_eq!(run(&executor).await.changed, 1, "it is free now");
+}
+
+#[tokio::test]
+async fn it_is_a_job_of_the_program() {
+    let url = postgres::shared().database();
+    let server = Server::launch(&url, &[], &["serve", "--migrate"]).await;
+    server.until_ready().await;
+    let database = url.rsplit('/').next().unwrap();
+    let series = server.series("Home").await;
+    let day = server.lasting(series.id, "day", seconds(86_400)).await;
+    let user = server.subscriber("UTC").await;
+    let bought = server.enqueued(&user, &day, "o-1").await;
+    age(
+        |sql| postgres::shared().sql(database, sql).unwrap(),
+        &user,
+        "2 days",
+    );
+    for changed in [1, 0] {
+        let mut job = command(&environment(&url), &["run-job", "packageExpiring"]);
+        let output = job.output().await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(
+            (&line["result"], &line["changed"]),
+            (&"done".into(), &changed.into()),
+            "{text}"
+        );
+    }
+    assert_eq!(server.queued(bought.id).await.status(), Status::Expired);
 }

@@ -334,6 +334,7 @@ async fn what_cannot_be_run_says_why() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     for name in [
         "refreshServerStatus",
+        "packageExpiring",
         "recordNodeStatusHistory",
         "refreshNodeStatusView",
     ] {
