@@ -2,8 +2,22 @@
 
 use telecom_proto::v1::ListNodeServersRequest;
 use telecom_tests::postgres::Postgres;
+use telecom_tests::tokens;
+use tonic::Code;
 
-use super::process::{Manage, Server, eventually};
+use super::process::{Manage, Server, eventually, raw_call};
+
+/// Lists that answer to an empty message.
+const LISTS: [&str; 8] = [
+    "telecom.v1.Audit/ListAudit",
+    "telecom.v1.NodeClientManage/ListNodeClients",
+    "telecom.v1.PackageManage/ListPackageSeries",
+    "telecom.v1.PackageManage/ListPackages",
+    "telecom.v1.PackageQueueManage/CountQueuedPackages",
+    "telecom.v1.PackageQueueManage/ListQueuedPackages",
+    "telecom.v1.Telecom/ListNodes",
+    "telecom.v1.UserManage/ListUsers",
+];
 
 #[tokio::test]
 async fn reads_follow_the_replica_and_fall_back_to_the_primary() {
@@ -41,6 +55,22 @@ async fn reads_follow_the_replica_and_fall_back_to_the_primary() {
         }
     })
     .await;
+
+    // So does each of the other lists.
+    for method in LISTS {
+        let before = reads();
+        eventually(&format!("{method} reads from the replica"), || {
+            let (reads, server) = (&reads, &server);
+            async move {
+                for _ in 0..50 {
+                    let status = raw_call(server, method, tokens::admin()).await;
+                    assert_eq!(status.code(), Code::Ok, "{method}: {status:?}");
+                }
+                reads() > before + 50
+            }
+        })
+        .await;
+    }
 
     // It no longer replays, but answers: after 5 s what is new is seen all the same, so the primary is
     // asked; and the replica again when it has caught up.
