@@ -36,7 +36,7 @@ pub use manage::{
     AdminListAudit, AdminListServers, AdminListUsers, AdminResumeUser, AdminRotateToken,
     AdminSetMaintenance, AdminShowServer, AdminShowUser, AdminSuspendUser, AdminUpdateServer,
     AuditPage, CreatedServer, ErasedUser, Export, ExportRecord, Idempotency, ManageService,
-    RotatedToken, ServerDetail, ServerPage, UserPage,
+    RotatedToken, ServerDetail, ServerPage, UserDetail, UserPage,
 };
 
 use crate::auth::Caller;

@@ -43,4 +43,5 @@ mod server {
     mod telecom_history;
     mod users;
     mod users_export;
+    mod users_queue;
 }

@@ -34,7 +34,7 @@ pub use queue::{
 };
 pub use users::{
     AdminCreateUser, AdminEraseUser, AdminExportUser, AdminListUsers, AdminResumeUser,
-    AdminShowUser, AdminSuspendUser, ErasedUser, Export, ExportRecord, UserPage,
+    AdminShowUser, AdminSuspendUser, ErasedUser, Export, ExportRecord, UserDetail, UserPage,
 };
 pub use write::Idempotency;
 

@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::call::{context, refuse, run};
+use super::package_queue_manage::convert::queued_package;
 use crate::domain::{AdminExportUser, AdminShowUser, ManageService};
 use crate::users::UserId;
 
@@ -51,10 +52,11 @@ impl UserManage for Rpc {
     ) -> Result<Response<ShowUserResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::id(&request.into_inner().id).map(AdminShowUser);
-        let user = run(&self.manage, &context, input).await?;
+        let detail = run(&self.manage, &context, input).await?;
         Ok(Response::new(ShowUserResponse {
-            user: Some(convert::user(user)),
-            ..Default::default()
+            user: Some(convert::user(detail.user)),
+            active_package: detail.active.map(queued_package),
+            queued_packages: detail.queued,
         }))
     }
 

@@ -140,6 +140,23 @@ pub async fn find(
     row.await?.map(QueuedPackage::try_from).transpose()
 }
 
+/// All packages of a subscriber with greater ids, by ascending id.
+pub async fn of_user(
+    transaction: &mut Transaction,
+    user: UserId,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<QueuedPackage>, StoreError> {
+    let rows = rows!(
+        "WHERE q.user_id = $1 AND q.id > $2 ORDER BY q.id LIMIT $3",
+        user.0,
+        after,
+        i64::from(limit),
+    );
+    let rows = rows.fetch_all(transaction).await?;
+    rows.into_iter().map(QueuedPackage::try_from).collect()
+}
+
 /// The open packages of subscribers.
 pub async fn open(
     transaction: &mut Transaction,

@@ -1,8 +1,9 @@
 //! Subscribers as administrators manage them.
 
 use crate::domain::{Context, DomainError, Kind, Obstacle, Processor, Thing, queues};
+use crate::packages::QueuedPackageStatus;
 use crate::store::subscribers::{self, Page, UNIQUE_ID};
-use crate::store::{StoreError, Transaction, retry_conflicts};
+use crate::store::{StoreError, Transaction, queued_packages, retry_conflicts};
 use crate::users::{User, UserId, UserStatus};
 
 use super::ManageService;
@@ -14,7 +15,7 @@ mod snapshot;
 
 pub use messages::{
     AdminCreateUser, AdminEraseUser, AdminExportUser, AdminListUsers, AdminResumeUser,
-    AdminShowUser, AdminSuspendUser, ErasedUser, Export, ExportRecord, UserPage,
+    AdminShowUser, AdminSuspendUser, ErasedUser, Export, ExportRecord, UserDetail, UserPage,
 };
 
 impl Processor<AdminListUsers> for ManageService {
@@ -42,18 +43,26 @@ impl Processor<AdminListUsers> for ManageService {
 }
 
 impl Processor<AdminShowUser> for ManageService {
-    type Output = User;
+    type Output = UserDetail;
 
     async fn process(
         &self,
         context: &Context,
         AdminShowUser(id): AdminShowUser,
-    ) -> Result<User, DomainError> {
+    ) -> Result<UserDetail, DomainError> {
         retry_conflicts(|| async move {
             let mut transaction = self.database.read(context.deadline).await?;
             let user = present(&mut transaction, id).await?;
+            let open = queued_packages::open(&mut transaction, &[id]).await?;
             transaction.commit().await?;
-            Ok(user)
+            let (active, queued): (Vec<_>, Vec<_>) = open
+                .into_iter()
+                .partition(|package| package.status() == QueuedPackageStatus::Active);
+            Ok(UserDetail {
+                user,
+                active: active.into_iter().next(),
+                queued: u32::try_from(queued.len()).unwrap_or(u32::MAX),
+            })
         })
         .await
     }

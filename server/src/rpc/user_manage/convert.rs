@@ -6,6 +6,7 @@ use telecom_proto::v1::export_user_response::Record;
 use crate::domain::ExportRecord;
 use crate::rpc::audit;
 use crate::rpc::convert::timestamp;
+use crate::rpc::package_queue_manage::convert::queued_package;
 use crate::users::{User, UserStatus};
 
 pub(super) fn user(user: User) -> proto::User {
@@ -32,6 +33,7 @@ fn status(status: UserStatus) -> proto::UserStatus {
 pub(super) fn record(record: ExportRecord) -> proto::ExportUserResponse {
     let record = match record {
         ExportRecord::User(person) => Record::User(user(*person)),
+        ExportRecord::QueuedPackage(package) => Record::QueuedPackage(queued_package(*package)),
         ExportRecord::AuditEntry(entry) => Record::AuditEntry(audit::entry(entry)),
     };
     proto::ExportUserResponse {

@@ -12,7 +12,8 @@ use crate::audit::AuditEntry;
 use crate::domain::manage::ManageService;
 use crate::domain::manage::write::Write;
 use crate::domain::{AdminExportUser, Context, DomainError, Export, ExportRecord, Processor};
-use crate::store::{Database, StoreError, Transaction, audit, retry_conflicts};
+use crate::packages::QueuedPackage;
+use crate::store::{Database, StoreError, Transaction, audit, queued_packages, retry_conflicts};
 use crate::users::UserId;
 
 /// Records read at a time.
@@ -42,11 +43,21 @@ impl Processor<AdminExportUser> for ManageService {
             timeout: context.deadline.saturating_duration_since(context.received),
         };
         let user = stream::iter([Ok(ExportRecord::User(Box::new(user)))]);
+        let packages = pages.read(
+            |transaction, id, after| {
+                Box::pin(queued_packages::of_user(transaction, id, after, PAGE))
+            },
+            |package: &QueuedPackage| package.id.0,
+        );
+        let packages = packages.map_ok(|package| ExportRecord::QueuedPackage(Box::new(package)));
         let entries = pages.read(
             |transaction, id, after| Box::pin(audit::of_user(transaction, id, after, PAGE)),
             |entry: &AuditEntry| entry.id,
         );
-        Ok(user.chain(entries.map_ok(ExportRecord::AuditEntry)).boxed())
+        Ok(user
+            .chain(packages)
+            .chain(entries.map_ok(ExportRecord::AuditEntry))
+            .boxed())
     }
 }
 

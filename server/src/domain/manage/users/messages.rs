@@ -4,6 +4,7 @@ use futures::stream::BoxStream;
 
 use crate::audit::AuditEntry;
 use crate::domain::{DomainError, Idempotency};
+use crate::packages::QueuedPackage;
 use crate::users::{User, UserId, UserProfile, UserStatus};
 
 /// Lists subscribers.
@@ -29,6 +30,17 @@ pub struct UserPage {
 /// Shows one subscriber.
 #[derive(Debug, Clone, Copy)]
 pub struct AdminShowUser(pub UserId);
+
+/// A subscriber and what they have.
+#[derive(Debug, Clone)]
+pub struct UserDetail {
+    /// The subscriber.
+    pub user: User,
+    /// The package that is in use.
+    pub active: Option<QueuedPackage>,
+    /// How many wait after it.
+    pub queued: u32,
+}
 
 /// Registers a subscriber.
 #[derive(Debug, Clone)]
@@ -90,6 +102,8 @@ pub struct AdminExportUser(pub UserId);
 pub enum ExportRecord {
     /// The subscriber; the first record.
     User(Box<User>),
+    /// A package they have bought.
+    QueuedPackage(Box<QueuedPackage>),
     /// What an administrator did with them.
     AuditEntry(AuditEntry),
 }
