@@ -33,14 +33,11 @@ const ANSWERS: [Code; 7] = [
     Code::Unauthenticated,
 ];
 
-/// Services whose methods are not built yet.
-const LATER: [&str; 2] = ["PackageManage", "PackageQueueManage"];
-
 fn methods() -> Vec<MethodDescriptor> {
     let pool = DescriptorPool::decode(telecom_proto::FILE_DESCRIPTOR_SET).unwrap();
     let services: Vec<_> = pool.services().collect();
-    let services = services.iter().filter(|s| !LATER.contains(&s.name()));
     services
+        .iter()
         .flat_map(prost_reflect::ServiceDescriptor::methods)
         .collect()
 }

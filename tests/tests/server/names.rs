@@ -10,6 +10,8 @@ use prost_types::{DescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
 #[allow(unused_imports, reason = "that they are there is what is tested")]
 use telecom_server::domain::{
     AdminListServers, AnalysisService, ListUserNodeStatusHistory, ManageService,
+    PackageExpiringJob, RecordNodeStatusHistoryJob, RefreshNodeStatusViewJob, RefreshServerStatus,
+    TelecomCronExecutor,
 };
 
 /// Services with all their methods.
