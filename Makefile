@@ -20,7 +20,7 @@ up: ## Start a real Kubernetes here, install the operator, run the example clust
 down: ## Stop it and leave nothing behind but the cache
 	@tests/cluster/down.sh
 
-demo: ## 20 nodes with heartbeats on the running cluster; one is stopped and goes offline
+demo: ## 20 nodes, packages, 500 subscribers with queues on the running cluster; one node goes offline
 	@tests/demo.sh
 
 test: ## Every test: unit, PostgreSQL, apiserver, end to end (starts what it needs)

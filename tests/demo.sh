@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Twenty nodes with heartbeats; one is stopped and goes offline. Uses the cluster of `make up`, or any
-# server: DEMO_GRPC=127.0.0.1:50051 DEMO_TOKEN=... tests/demo.sh
+# Twenty nodes with heartbeats, packages, five hundred subscribers with their queues; one node is
+# stopped and goes offline. Uses the cluster of `make up`, or any server: DEMO_GRPC=127.0.0.1:50051 DEMO_TOKEN=... tests/demo.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 TELECOM_CACHE="${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}"

@@ -15,10 +15,12 @@ use telecom_tests::demo::agent::{Agent, Sent};
 use telecom_tests::demo::catalogue;
 use telecom_tests::demo::registry::{Administrator, Registered};
 use telecom_tests::demo::road::Road;
-use telecom_tests::demo::table;
+use telecom_tests::demo::shop::{self, Shop};
+use telecom_tests::demo::{offers, table};
 use tokio::time::sleep;
 
-/// Twenty nodes with heartbeats; one is stopped and goes offline.
+/// Twenty nodes with heartbeats, packages, five hundred subscribers with their queues; one node is
+/// stopped and goes offline.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// A server outside of any cluster: 127.0.0.1:50051.
@@ -82,6 +84,8 @@ async fn main() -> Result<()> {
     all_online(&mut admin, &nodes).await?;
     print_table(&mut admin, &nodes).await?;
 
+    open_shop(&road, &nodes).await?;
+
     let silent = agents.iter().position(|agent| agent.node.name == SILENT);
     let silent = agents
         .remove(silent.context("the silent node is not in the catalogue")?)
@@ -102,6 +106,42 @@ async fn main() -> Result<()> {
         println!("  {} agents go on until Ctrl-C.", agents.len());
         tokio::signal::ctrl_c().await?;
     }
+    Ok(())
+}
+
+/// Packages on sale, subscribers, their orders, and what one of them sees.
+async fn open_shop(road: &Road, nodes: &[Registered]) -> Result<()> {
+    let shop = Shop::new(road.channel.clone(), road.token.clone());
+    let classes: Vec<_> = catalogue::node_servers()
+        .into_iter()
+        .map(|node| node.route_class)
+        .collect();
+    let by_node = nodes.iter().map(|node| node.id).zip(classes.clone());
+    let clients = shop.open_nodes(nodes, &classes).await?;
+    let packages = shop.stock(&by_node.collect()).await?;
+    println!(
+        "  {} node clients ({} new), {} packages ({} new)\n",
+        clients.all, clients.new, packages.all, packages.new
+    );
+    let (series, packages) = (shop.series().await?, shop.packages().await?);
+    println!("{}", offers::packages(&series, &packages));
+
+    let begun = Instant::now();
+    let (subscribers, orders) = (shop.subscribers().await?, shop.orders(&packages).await?);
+    let took = begun.elapsed().as_secs_f64();
+    println!(
+        "  {} subscribers ({} new) and {} orders ({} new) in {took:.1} s; {} are registered\n",
+        subscribers.all,
+        subscribers.new,
+        orders.all,
+        orders.new,
+        shop.registered().await?
+    );
+    println!("{}", offers::queues(&series, &shop.queued().await?));
+
+    let user = shop::subscriber(1);
+    println!("  What the app of subscriber {user} shows:\n");
+    println!("{}", offers::nodes(&shop.nodes_of(&user).await?));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Node servers as a table for people.
+//! Tables for people: node servers, and any other rows.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
@@ -13,24 +13,33 @@ const RIGHT: [bool; 9] = [false, false, false, false, false, true, true, true, t
 
 /// One line for each node server, under headings, indented by two.
 pub fn render(nodes: &[ShowNodeServerResponse], now: SystemTime) -> String {
-    let rows: Vec<[String; 9]> = nodes.iter().map(|node| row(node, now)).collect();
-    let mut widths = HEADINGS.map(str::len);
-    for row in &rows {
+    let rows: Vec<_> = nodes.iter().map(|node| row(node, now)).collect();
+    columns(HEADINGS, RIGHT, &rows)
+}
+
+/// Rows under headings, indented by two; `right` are those with figures.
+pub fn columns<const N: usize>(
+    headings: [&str; N],
+    right: [bool; N],
+    rows: &[[String; N]],
+) -> String {
+    let mut widths = headings.map(str::len);
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut table = String::new();
-    line(&mut table, &HEADINGS.map(str::to_owned), &widths);
-    for row in &rows {
-        line(&mut table, row, &widths);
+    line(&mut table, &headings.map(str::to_owned), &widths, &right);
+    for row in rows {
+        line(&mut table, row, &widths, &right);
     }
     table
 }
 
-fn line(table: &mut String, cells: &[String; 9], widths: &[usize; 9]) {
+fn line(table: &mut String, cells: &[String], widths: &[usize], right: &[bool]) {
     let mut text = String::new();
-    for ((cell, &width), &right) in cells.iter().zip(widths).zip(&RIGHT) {
+    for ((cell, &width), &right) in cells.iter().zip(widths).zip(right) {
         // Writing to a String cannot fail.
         let _ = if right {
             write!(text, "  {cell:>width$}")
@@ -79,7 +88,7 @@ pub fn status(status: NodeStatus) -> &'static str {
     clippy::cast_precision_loss,
     reason = "one digit after the point is shown"
 )]
-fn bits_per_second(bps: u64) -> String {
+pub(super) fn bits_per_second(bps: u64) -> String {
     match bps {
         0..1_000_000 => format!("{:.1} kbit/s", bps as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} Mbit/s", bps as f64 / 1e6),
