@@ -108,6 +108,8 @@ pub fn service<H: Health>(
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(telecom_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // The details of errors, so that clients without our files can show them.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let routes = Routes::new(agents)
         .add_service(staffed!(NodeServerManageServer, node_servers, limit))

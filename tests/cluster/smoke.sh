@@ -41,7 +41,8 @@ dns_and_service() {
     local pod
     pod=$(kubectl -n smoke get pods -l app=roll -o 'jsonpath={.items[0].metadata.name}')
     kubectl -n smoke exec "$pod" -- getent hosts kubernetes.default.svc.cluster.local
-    kubectl -n smoke exec "$pod" -- pg_isready -U postgres -h db
+    # The database has just come back: its new address has to reach the node's rules first.
+    wait_for 30 "the Service's address" kubectl -n smoke exec "$pod" -- pg_isready -U postgres -h db
     kubectl -n smoke exec "$pod" -- pg_isready -U postgres -h db.smoke.svc.cluster.local
     # A Pod that reaches itself through its own Service needs the hairpin.
     in_db pg_isready -U postgres -h db

@@ -114,6 +114,12 @@ async fn reflection_lists_the_services_in_both_versions() {
         ] {
             assert!(text.contains(service), "{version}: no {service}");
         }
+        // { file_containing_symbol: … }: what the details of an error are made of.
+        let symbol = b"google.rpc.BadRequest";
+        let request = [&[0x22, 0x15][..], symbol].concat();
+        let answer = call(&server, &path, &request).await;
+        let text = String::from_utf8_lossy(&answer);
+        assert!(text.contains("field_violations"), "{version}: {text}");
     }
 }
 

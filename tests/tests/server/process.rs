@@ -134,6 +134,17 @@ impl Server {
         }
     }
 
+    /// The first line of the log that is looked for. It is read beside the test, so it may come later
+    /// than what it tells of.
+    pub async fn logged(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let found = || {
+            let log = self.log.lock().unwrap();
+            log.iter().find(|line| wanted(line)).cloned()
+        };
+        eventually("in the log", || async { found().is_some() }).await;
+        found().unwrap()
+    }
+
     pub async fn until_ready(&self) {
         let begun = Instant::now();
         loop {

@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# Writes docs/calls.md: every method of the API called with grpcurl on a server of its own, and what it
+# answered. Run it after a change of the API. Needs a built server and PostgreSQL's programs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+TELECOM_CACHE="${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$TELECOM_CACHE/target}"
+GRPCURL=v1.9.3
+grpcurl=$TELECOM_CACHE/docs/grpcurl-$GRPCURL
+if [ ! -x "$grpcurl" ]; then
+    (cd / && GOBIN=$TELECOM_CACHE/docs go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL")
+    mv "$TELECOM_CACHE/docs/grpcurl" "$grpcurl"
+fi
+cargo build --quiet --workspace --all-targets
+server=$CARGO_TARGET_DIR/debug/telecom-server
+
+programs=/usr/lib/postgresql/15/bin
+folder=$(mktemp -d /tmp/telecom-docs-XXXXXX)
+as=()
+if [ "$(id -u)" = 0 ]; then
+    as=(setpriv --reuid=postgres --clear-groups --)
+    chown postgres "$folder"
+fi
+database='' served=''
+finish() {
+    [ -z "$served" ] || { kill "$served" && wait "$served"; } 2>/dev/null || true
+    [ -z "$database" ] || { kill -QUIT "$database" && wait "$database"; } 2>/dev/null || true
+    rm -rf "$folder"
+}
+trap finish EXIT
+(cd "$folder" && "${as[@]}" "$programs/initdb" --auth=trust --username=postgres --encoding=UTF8 --no-sync -D "$folder/data" >"$folder/log")
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+(cd "$folder" && exec "${as[@]}" "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses=127.0.0.1 -c port="$port" -c fsync=off) >>"$folder/log" 2>&1 &
+database=$!
+export TELECOM__DATABASE__URL=postgresql://postgres@127.0.0.1:$port/postgres
+TELECOM__AUTH__JWT_SECRET=$(openssl rand -hex 32)
+export TELECOM__AUTH__JWT_SECRET TELECOM__GRPC__LISTEN=127.0.0.1:50051 TELECOM__HTTP__LISTEN=127.0.0.1:0
+"$server" serve --migrate >"$folder/server.log" &
+served=$!
+until "$grpcurl" -plaintext localhost:50051 grpc.health.v1.Health/Check 2>/dev/null | grep -q '"SERVING"'; do
+    kill -0 "$served" || { cat "$folder/server.log" >&2; exit 1; }
+    sleep 0.2
+done
+
+admin=$("$server" token --role admin --subject me)
+user=0190c6ae-1111-7000-8000-000000000001
+subscriber=$("$server" token --role user --subject "$user")
+node=''
+page=docs/calls.md
+seen=$folder/seen
+
+# call SERVICE METHOD WHOSE MESSAGE "What it does."
+call() {
+    local service=$1 method=$2 whose=$3 message=$4 title=$5 token answer
+    case $whose in
+        ADMIN) token=$admin ;;
+        SUBSCRIBER) token=$subscriber ;;
+        NODE) token=$node ;;
+    esac
+    if ! answer=$("$grpcurl" -plaintext -H "authorization: Bearer $token" -d "$message" \
+        localhost:50051 "telecom.v1.$service/$method" 2>&1); then
+        printf 'grpc-docs: %s/%s:\n%s\n' "$service" "$method" "$answer" >&2
+        exit 1
+    fi
+    echo "$service/$method" >>"$seen"
+    last=$answer
+    {
+        printf '\n### %s\n\n%s\n\n```sh\n' "$method" "$title"
+        # The variable is the reader's.
+        # shellcheck disable=SC2016
+        printf 'grpcurl -plaintext -H "$%s" -d '"'%s'"' \\\n  localhost:50051 telecom.v1.%s/%s\n```\n\n```json\n' \
+            "$whose" "$message" "$service" "$method"
+        sed -E 's/tnode_([0-9]+)_[A-Za-z0-9_-]+/tnode_\1_…/' <<<"$answer" | awk 'NR <= 40; NR == 41 { print "…" }'
+        printf '```\n'
+    } >>"$page"
+}
+section() { printf '\n## %s\n' "$1" >>"$page"; }
+etag() { python3 -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]]["etag"])' "$last" "$1"; }
+# An answer longer than what is shown is said to go on.
+cat >"$page" <<'INTRO'
+# Every method, called
+
+Written by `tests/grpc-docs.sh` from calls that were made on a new server; an answer longer than 40 lines is cut. Proto's
+JSON leaves out what is 0, empty or false, and writes 64-bit numbers as text. What each field means stands in
+[`proto/telecom/v1`](../proto/telecom/v1); who may call what in [auth.md](auth.md).
+
+```sh
+ADMIN="authorization: Bearer $(telecom-server token --role admin --subject me)"
+SUBSCRIBER="authorization: Bearer $(telecom-server token --role user --subject 0190c6ae-1111-7000-8000-000000000001)"
+NODE="authorization: Bearer tnode_1_…"   # as CreateNodeServer has shown it
+```
+INTRO
+
+section NodeServerManage
+s=NodeServerManage
+call $s CreateNodeServer ADMIN '{"config": {"name": "fra-1", "address": "fra-1.example.net", "country": "DE", "location": "Frankfurt", "route_class": "premium"}, "idempotency_key": "rollout-17"}' 'Registers a node server; the token is shown this once.'
+node=$(python3 -c 'import json, sys; print(json.loads(sys.argv[1])["token"])' "$last")
+call $s ListNodeServers ADMIN '{"limit": 50}' 'A page of node servers.'
+call $s UpdateNodeServer ADMIN '{"id": 1, "etag": "r1", "config": {"bandwidth_bps": 10000000000}, "update_mask": {"paths": ["bandwidth_bps"]}}' 'Changes what the mask names; the etag is that of the state the change is based on.'
+call $s SetMaintenance ADMIN '{"id": 1, "enabled": true, "reason": "new uplink"}' 'Takes it out of service, whatever its heartbeats say.'
+call $s SetMaintenance ADMIN '{"id": 1, "enabled": false}' 'And back.'
+call $s RotateToken ADMIN '{"id": 1, "grace_period": "3600s"}' 'Gives it a new token; the old one works for another hour.'
+node=$(python3 -c 'import json, sys; print(json.loads(sys.argv[1])["token"])' "$last")
+
+section NodeAgent
+call NodeAgent Heartbeat NODE '{"agent_version": "1.0.0", "protocol_version": 1, "boot_id": "0d9c3a52-6a54-4b39-8a3e-6f0b9a2f7c11", "cpu_usage_ratio": 0.2, "memory_used_bytes": 1000000000, "memory_total_bytes": 8000000000, "rx_bps": 1200000, "tx_bps": 4500000, "sessions": 12, "clock": "'"$(date -u +%FT%TZ)"'"}' 'The agent of a node says how it is doing.'
+section 'NodeServerManage, once the node has been heard'
+call $s ShowNodeServer ADMIN '{"id": 1}' 'One node server in full.'
+
+section NodeClientManage
+s=NodeClientManage
+call $s CreateNodeClient ADMIN '{"config": {"name": "Frankfurt", "node_server_id": 1, "protocol": "wireguard", "port": 51820, "display_order": 1, "routing": {"routes": ["10.0.0.0/8"]}}, "factor_millionths": 1500000}' 'Adds a way into the network; its traffic counts one and a half times.'
+call $s ListNodeClients ADMIN '{"node_server_id": 1}' 'A page of node clients.'
+call $s UpdateNodeClient ADMIN '{"id": 1, "etag": "r1", "config": {"speed_limit_bps": 500000000}, "update_mask": {"paths": ["speed_limit_bps"]}}' 'Changes what the mask names.'
+call $s SetFactor ADMIN '{"id": 1, "factor_millionths": 1000000, "valid_from": "2030-01-01T00:00:00Z"}' 'What its traffic counts from a moment on.'
+call $s ShowNodeClient ADMIN '{"id": 1}' 'One node client in full.'
+
+section PackageManage
+s=PackageManage
+call $s CreatePackageSeries ADMIN '{"config": {"name": "Home", "description": "At home", "node_client_ids": [1]}}' 'Makes a series: what its packages give access to.'
+call $s UpdatePackageSeries ADMIN '{"id": 1, "etag": "r1", "config": {"display_order": 10}, "update_mask": {"paths": ["display_order"]}}' 'Changes a series.'
+call $s ShowPackageSeries ADMIN '{"id": 1}' 'One series.'
+call $s ListPackageSeries ADMIN '{}' 'A page of series.'
+call $s CreatePackage ADMIN '{"config": {"series_id": 1, "name": "Home 100", "quota": {"kind": "QUOTA_KIND_TOTAL", "bytes": 100000000000, "monthly_reset": true}, "duration": {"months": 12}, "speed_limit_bps": 50000000}}' 'Makes a package: 100 GB a month for a year.'
+call $s UpdatePackage ADMIN '{"id": 1, "etag": "r1", "config": {"description": "For a family"}, "update_mask": {"paths": ["description"]}}' 'Changes a package; what was sold stays as it was sold.'
+call $s ShowPackage ADMIN '{"id": 1}' 'One package.'
+call $s ListPackages ADMIN '{"series_id": 1}' 'A page of packages.'
+
+section UserManage
+s=UserManage
+call $s CreateUser ADMIN '{"id": "'$user'", "time_zone": "Asia/Kathmandu", "metadata": {"crm": "4711"}, "idempotency_key": "signup-4711"}' 'Registers a subscriber.'
+
+section PackageQueueManage
+s=PackageQueueManage
+call $s Enqueue ADMIN '{"user_id": "'$user'", "package_id": 1, "order_id": "order-1"}' 'Sells a package; the first one is active at once.'
+call $s Enqueue ADMIN '{"user_id": "'$user'", "package_id": 1, "order_id": "order-2"}' 'The next one waits.'
+call $s ListQueuedPackages ADMIN '{"user_id": "'$user'", "status": "QUEUED_PACKAGE_STATUS_QUEUED"}' 'A page of queued packages.'
+call $s CountQueuedPackages ADMIN '{}' 'How many there are, by series and status.'
+call $s Cancel ADMIN '{"id": 1, "reason": "moved house"}' 'Ends one; the next becomes active.'
+call $s ShowQueuedPackage ADMIN '{"id": 2}' 'One queued package.'
+
+section Telecom
+call Telecom ListNodes SUBSCRIBER '{}' "What a subscriber's app shows."
+call Telecom ListNodeStatusHistory SUBSCRIBER '{"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T02:00:00Z"}' 'How the nodes were, hour by hour.'
+
+section 'UserManage, once there is something to see'
+s=UserManage
+call $s ShowUser ADMIN '{"id": "'$user'"}' 'One subscriber, with the package in use.'
+call $s ListUsers ADMIN '{"status": "USER_STATUS_ACTIVE"}' 'A page of subscribers.'
+call $s SuspendUser ADMIN '{"id": "'$user'", "reason": "unpaid"}' "Stops a subscriber's use."
+call $s ResumeUser ADMIN '{"id": "'$user'"}' 'And lets it go on.'
+call $s ExportUser ADMIN '{"id": "'$user'"}' 'Everything that is kept about a subscriber, record by record.'
+call $s EraseUser ADMIN '{"id": "'$user'", "reason": "request 17"}' 'Erases what is personal, for good.'
+
+section Audit
+call Audit ListAudit ADMIN '{"target": "package/1", "limit": 2}' 'What was done to a package, the newest first.'
+
+section 'The end of things'
+call PackageManage RetirePackage ADMIN '{"id": 1}' 'Takes a package from sale.'
+call PackageManage RetirePackageSeries ADMIN '{"id": 1}' 'Takes a series from sale.'
+call PackageManage UpdatePackageSeries ADMIN '{"id": 1, "etag": "'"$(etag series)"'", "config": {"node_client_ids": []}, "update_mask": {"paths": ["node_client_ids"]}}' 'Takes the node client out of it.'
+call NodeClientManage DeleteNodeClient ADMIN '{"id": 1}' 'Removes a node client that no series names.'
+call NodeServerManage DeleteNodeServer ADMIN '{"id": 1}' 'Removes a node server that has no node clients.'
+
+# A method that is not shown is a gap in the page.
+for service in $("$grpcurl" -plaintext localhost:50051 list | grep '^telecom\.v1\.'); do
+    for method in $("$grpcurl" -plaintext localhost:50051 list "$service"); do
+        name=${method#telecom.v1.}
+        grep -qx "${name/.//}" "$seen" || { echo "grpc-docs: $name is not called" >&2; exit 1; }
+    done
+done
+echo "grpc-docs: $(sort -u "$seen" | wc -l) methods are in $page"
