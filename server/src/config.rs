@@ -1,6 +1,6 @@
 //! Configuration: one YAML file, each value overridable by environment, checked before anything starts.
 //!
-//! What a person writes is [`raw::Raw`]; what the rest of the server works with is [`Config`], which
+//! What a person writes is [`raw::Raw`]; what the rest of the server works with is [`TelecomConfig`], which
 //! can only be had by checking. Secrets come by environment alone, so that no file holds one.
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pub struct InvalidConfig(pub Vec<Problem>);
 
 /// The checked configuration.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct TelecomConfig {
     /// The gRPC port.
     pub grpc: Listener,
     /// The port of health and metrics.
@@ -168,7 +168,7 @@ pub struct Shutdown {
     pub drain_timeout: Duration,
 }
 
-impl Config {
+impl TelecomConfig {
     /// Reads the file, if one is given, lays the environment over it and checks the whole.
     pub fn load(
         file: Option<&Path>,

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use crate::auth::Caller;
-use crate::config::{self, Config};
+use crate::config::{self, TelecomConfig};
 use crate::domain::{Context, DomainError, Job, Processor as _, Run, TelecomCronExecutor};
 use crate::store::schema::{self, Fit};
 use crate::store::{Database, StoreError};
@@ -40,7 +40,7 @@ pub struct Outcome {
 
 /// Does a job once, within `timeout`.
 pub async fn run(
-    config: &Config,
+    config: &TelecomConfig,
     database: &config::Database,
     job: Job,
     timeout: Duration,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use telecom_server::auth::{Role, mint};
-use telecom_server::config::{Config, InvalidConfig, Problem, Signing};
+use telecom_server::config::{InvalidConfig, Problem, Signing, TelecomConfig};
 use telecom_server::domain::Job;
 use telecom_server::failure::Failure;
 use telecom_server::jobs;
@@ -92,7 +92,7 @@ struct Source {
 }
 
 impl Source {
-    fn load(&self) -> Result<Config, Failure> {
+    fn load(&self) -> Result<TelecomConfig, Failure> {
         // Names that are not UTF-8 cannot be ours; values that are not are of no use to us.
         let environment: BTreeMap<_, _> = std::env::vars_os()
             .filter_map(|(name, value)| {
@@ -102,7 +102,7 @@ impl Source {
                 ))
             })
             .collect();
-        Ok(Config::load(self.config.as_deref(), &environment)?)
+        Ok(TelecomConfig::load(self.config.as_deref(), &environment)?)
     }
 }
 
@@ -195,7 +195,7 @@ fn missing(key: &str, reason: &str) -> Problem {
 const NO_URL: &str = "is not set; it is postgresql://user:password@host:5432/database";
 const NO_KEYS: &str = "is not set, nor auth.jwks_url; methods are never open: give 32 or more random bytes, such as the output of `openssl rand -hex 32`, or the URL of your issuer's keys";
 
-fn required(config: &Config) -> Result<Required, Failure> {
+fn required(config: &TelecomConfig) -> Result<Required, Failure> {
     match (config.database.clone(), config.auth.keys.clone()) {
         (Some(database), Some(keys)) => Ok(Required { database, keys }),
         (database, keys) => {
@@ -206,7 +206,7 @@ fn required(config: &Config) -> Result<Required, Failure> {
     }
 }
 
-async fn migrate(config: &Config, connect_timeout: Duration) -> Result<(), Failure> {
+async fn migrate(config: &TelecomConfig, connect_timeout: Duration) -> Result<(), Failure> {
     let Some(database) = &config.database else {
         return Err(InvalidConfig(vec![missing("database.url", NO_URL)]).into());
     };
@@ -225,7 +225,7 @@ async fn migrate(config: &Config, connect_timeout: Duration) -> Result<(), Failu
     result.map(|_| ()).map_err(Failure::from)
 }
 
-async fn run_job(config: &Config, name: &str, timeout: Duration) -> Result<(), Failure> {
+async fn run_job(config: &TelecomConfig, name: &str, timeout: Duration) -> Result<(), Failure> {
     let Some(database) = &config.database else {
         return Err(InvalidConfig(vec![missing("database.url", NO_URL)]).into());
     };
@@ -238,7 +238,7 @@ async fn run_job(config: &Config, name: &str, timeout: Duration) -> Result<(), F
     Ok(outcome.result?)
 }
 
-fn check(config: &Config) -> Result<(), Failure> {
+fn check(config: &TelecomConfig) -> Result<(), Failure> {
     let mut notes = String::from("the configuration is good\n");
     if config.database.is_none() {
         notes += "note: TELECOM__DATABASE__URL is not set here; serve and migrate need it\n";
@@ -249,7 +249,7 @@ fn check(config: &Config) -> Result<(), Failure> {
     print(&notes)
 }
 
-fn token(config: &Config, role: Role, subject: &str, ttl: Duration) -> Result<(), Failure> {
+fn token(config: &TelecomConfig, role: Role, subject: &str, ttl: Duration) -> Result<(), Failure> {
     if role == Role::User && subject.parse::<UserId>().is_err() {
         let reason = "--subject: a token of the role user needs the id of a subscriber: a UUID";
         return Err(Failure::Usage(reason.to_owned()));

@@ -10,7 +10,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::auth::{Jwks, Keys, Verifier};
-use crate::config::{self, Config, Signing};
+use crate::config::{self, Signing, TelecomConfig};
 use crate::failure::Failure;
 use crate::maintenance::Maintenance;
 use crate::metrics::Metrics;
@@ -41,7 +41,11 @@ pub struct Required {
 const FLUSH: Duration = Duration::from_secs(4);
 
 /// Serves until told to stop by SIGTERM or SIGINT.
-pub async fn serve(config: Config, required: Required, options: Options) -> Result<(), Failure> {
+pub async fn serve(
+    config: TelecomConfig,
+    required: Required,
+    options: Options,
+) -> Result<(), Failure> {
     let metrics = Metrics::new()?;
     let telemetry = telecom_telemetry::init(&config.telemetry, &metrics.registry)?;
     let result = Box::pin(run(&config, required, options, metrics)).await;
@@ -57,7 +61,7 @@ async fn flush(telemetry: Telemetry) {
 }
 
 async fn run(
-    config: &Config,
+    config: &TelecomConfig,
     required: Required,
     options: Options,
     metrics: Metrics,
@@ -178,7 +182,7 @@ async fn too_old_for(database: &Database) -> Failure {
 
 /// Not ready first; then no new connections; then what has begun is finished; then the rest is cut.
 async fn end(
-    config: &Config,
+    config: &TelecomConfig,
     board: &Board,
     stop: &Stop,
     tasks: TaskTracker,

@@ -11,10 +11,12 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::load::Origins;
 use super::raw::{self, Raw};
-use super::{Config, Database, InvalidConfig, Listener, Metrics, MetricsAccess, Problem, Shutdown};
+use super::{
+    Database, InvalidConfig, Listener, Metrics, MetricsAccess, Problem, Shutdown, TelecomConfig,
+};
 use crate::auth::Digest;
 
-pub(super) fn check(raw: &Raw, origins: &Origins) -> Result<Config, InvalidConfig> {
+pub(super) fn check(raw: &Raw, origins: &Origins) -> Result<TelecomConfig, InvalidConfig> {
     let mut checker = Checker {
         origins,
         problems: Vec::new(),
@@ -32,7 +34,7 @@ pub(super) struct Checker<'a> {
 
 impl Checker<'_> {
     /// `None` only when a problem was noted.
-    fn config(&mut self, raw: &Raw) -> Option<Config> {
+    fn config(&mut self, raw: &Raw) -> Option<TelecomConfig> {
         let interval = self.whole(
             "metrics.export_interval_secs",
             raw.metrics.export_interval_secs,
@@ -66,7 +68,7 @@ impl Checker<'_> {
         );
         let retention = self.retention(&raw.retention);
         let shutdown = self.shutdown(&raw.shutdown);
-        Some(Config {
+        Some(TelecomConfig {
             grpc: grpc?,
             http: http?,
             max_message_bytes: usize::try_from(max_message_bytes).ok()?,

@@ -33,7 +33,7 @@ impl Drop for File {
 
 #[test]
 fn nothing_given_means_defaults() {
-    let config = Config::load(None, &BTreeMap::new()).unwrap();
+    let config = TelecomConfig::load(None, &BTreeMap::new()).unwrap();
     assert_eq!(config.grpc.listen.to_string(), "0.0.0.0:50051");
     assert_eq!(config.http.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(config.offline_timeout, Duration::from_secs(90));
@@ -47,7 +47,7 @@ fn nothing_given_means_defaults() {
 fn the_environment_lies_over_the_file() {
     let file = File::new("http: {listen: '127.0.0.1:1'}\ngrpc: {listen: '127.0.0.1:2'}\n");
     let variables = environment(&[("TELECOM__GRPC__LISTEN", "127.0.0.1:3"), ("PATH", "/bin")]);
-    let config = Config::load(Some(&file.0), &variables).unwrap();
+    let config = TelecomConfig::load(Some(&file.0), &variables).unwrap();
     assert_eq!(config.http.listen.port(), 1);
     assert_eq!(config.grpc.listen.port(), 3);
 }
@@ -55,11 +55,11 @@ fn the_environment_lies_over_the_file() {
 #[test]
 fn an_empty_metrics_token_closes_and_digits_stay_text() {
     let variables = environment(&[("TELECOM__METRICS__BEARER_TOKEN", "")]);
-    let config = Config::load(None, &variables).unwrap();
+    let config = TelecomConfig::load(None, &variables).unwrap();
     assert!(matches!(config.metrics.access, MetricsAccess::Closed));
 
     let variables = environment(&[("TELECOM__METRICS__BEARER_TOKEN", "0042")]);
-    let config = Config::load(None, &variables).unwrap();
+    let config = TelecomConfig::load(None, &variables).unwrap();
     let MetricsAccess::Token(digest) = config.metrics.access else {
         panic!("a token must be one");
     };
@@ -74,7 +74,7 @@ fn nothing_secret_is_in_debug_output() {
         ("TELECOM__METRICS__BEARER_TOKEN", "hunter2"),
         ("TELECOM__OTEL__HEADERS", "key=hunter2"),
     ]);
-    let config = Config::load(None, &variables).unwrap();
+    let config = TelecomConfig::load(None, &variables).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
@@ -88,7 +88,7 @@ proptest! {
     ) {
         let file = File::new(&yaml);
         let variables = environment(&[(&format!("TELECOM__{name}"), &value)]);
-        if let Err(InvalidConfig(problems)) = Config::load(Some(&file.0), &variables) {
+        if let Err(InvalidConfig(problems)) = TelecomConfig::load(Some(&file.0), &variables) {
             prop_assert!(!problems.is_empty());
             prop_assert!(problems.iter().all(|problem| !problem.reason.is_empty()));
         }

@@ -7,7 +7,7 @@ use telecom_proto::v1::{
     CancelRequest, PackageConfig, QueuedPackage, QueuedPackageStatus as Status, Quota, QuotaKind,
 };
 use telecom_server::auth::Caller;
-use telecom_server::config::Config;
+use telecom_server::config::TelecomConfig;
 use telecom_server::domain::{
     Context, JobReport, PackageExpiringJob, Processor as _, TelecomCronExecutor,
 };
@@ -24,7 +24,7 @@ async fn world() -> (Server, TelecomCronExecutor, impl Fn(&str) -> String) {
     let url = postgres::shared().database();
     let server = Server::launch(&url, &[], &["serve", "--migrate"]).await;
     server.until_ready().await;
-    let config = Config::load(None, &environment(&url)).unwrap();
+    let config = TelecomConfig::load(None, &environment(&url)).unwrap();
     let executor = TelecomCronExecutor::new(
         Database::new(&config.database.unwrap()),
         config.offline_timeout,

@@ -8,10 +8,13 @@ use prost::Message as _;
 use prost_types::{DescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
 // A name that is gone does not compile.
 #[allow(unused_imports, reason = "that they are there is what is tested")]
-use telecom_server::domain::{
-    AdminListServers, AnalysisService, ListUserNodeStatusHistory, ManageService,
-    PackageExpiringJob, RecordNodeStatusHistoryJob, RefreshNodeStatusViewJob, RefreshServerStatus,
-    TelecomCronExecutor,
+use telecom_server::{
+    config::TelecomConfig,
+    domain::{
+        AdminListServers, AnalysisService, ListUserNodeStatusHistory, ManageService,
+        PackageExpiringJob, RecordNodeStatusHistoryJob, RefreshNodeStatusViewJob,
+        RefreshServerStatus, TelecomCronExecutor,
+    },
 };
 
 /// Services with all their methods.
