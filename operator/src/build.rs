@@ -24,7 +24,7 @@ mod service;
 mod service_account;
 mod service_monitor;
 
-pub use config::{GRPC_PORT, HTTP_PORT};
+pub use config::{GRPC_PORT, HTTP_PORT, SERVER_DEFAULTS};
 pub use migration::Migration;
 pub use object::{BuildError, Object, Replacement};
 

@@ -26,6 +26,7 @@ mod server {
     mod node_client_factors;
     mod node_client_requests;
     mod node_clients;
+    mod operator_config;
     mod packages;
     mod plans;
     mod pooler;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Serialize;
+use serde_yaml::{Mapping, Value};
 use telecom_crds::{LogFormat, LogLevel, TelemetryProtocol};
 
 use super::object::{BuildError, Object, metadata};
@@ -24,6 +25,8 @@ pub(super) const TELEMETRY_CA: &str = "telemetry-ca.crt";
 pub const GRPC_PORT: u16 = 50051;
 /// Port of HTTP.
 pub const HTTP_PORT: u16 = 8080;
+/// What the server takes where its configuration says nothing, as YAML.
+pub const SERVER_DEFAULTS: &str = include_str!("config/server-defaults.yaml");
 
 /// The rendered configuration.
 pub(super) struct Config {
@@ -33,7 +36,7 @@ pub(super) struct Config {
     pub object: Object,
 }
 
-/// The file as the server reads it. What is a secret goes by environment instead.
+/// The file as the server reads it, whole. What is a secret goes by environment instead.
 #[derive(Serialize)]
 struct File<'a> {
     grpc: Listen,
@@ -127,7 +130,7 @@ struct Shutdown {
 }
 
 pub(super) fn build(cluster: &Validated) -> Result<Config, BuildError> {
-    let text = serde_yaml::to_string(&file(cluster))?;
+    let text = text(&file(cluster))?;
     let hash = names::short_hash(&text);
     let name = names::config(&cluster.name, &hash);
     let config_map = ConfigMap {
@@ -138,6 +141,34 @@ pub(super) fn build(cluster: &Validated) -> Result<Config, BuildError> {
     };
     let object = Object::applied(Kind::ConfigMap, &name, &config_map)?;
     Ok(Config { hash, object })
+}
+
+/// Without what the server takes anyway: under `upgradePolicy: Manual` it may be older than the operator,
+/// and a server stops at a key that it does not know.
+fn text(file: &File) -> Result<String, serde_yaml::Error> {
+    let file = serde_yaml::to_value(file)?;
+    let defaults = serde_yaml::from_str(SERVER_DEFAULTS)?;
+    let differing = differing(file, &defaults);
+    serde_yaml::to_string(&differing.unwrap_or_else(|| Mapping::new().into()))
+}
+
+/// What `given` says otherwise than `defaults`, or beyond them.
+fn differing(given: Value, defaults: &Value) -> Option<Value> {
+    let (given, defaults) = match (given, defaults) {
+        (Value::Mapping(given), Value::Mapping(defaults)) => (given, defaults),
+        (given, defaults) => return (given != *defaults).then_some(given),
+    };
+    let kept: Mapping = given
+        .into_iter()
+        .filter_map(|(key, value)| {
+            let value = match defaults.get(&key) {
+                Some(default) => differing(value, default)?,
+                None => value,
+            };
+            Some((key, value))
+        })
+        .collect();
+    (!kept.is_empty()).then_some(kept.into())
 }
 
 fn file(cluster: &Validated) -> File<'_> {

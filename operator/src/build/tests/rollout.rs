@@ -234,3 +234,38 @@ fn a_change_of_the_configuration_is_another_config_map() {
     assert_ne!(one.migration.attempt, other.migration.attempt);
     assert_eq!(one.migration.hash, other.migration.hash);
 }
+
+/// So that a server older than the operator meets only keys that the manifest asks for.
+#[test]
+fn a_value_that_the_server_takes_anyway_is_not_written() {
+    let text = |spec: &str| {
+        let plan = plan(&demo(spec), &embedded());
+        let object = find(&plan, Kind::ConfigMap, &plan.config_map).unwrap();
+        let text = object.apply.as_ref().unwrap()["data"]["config.yaml"].clone();
+        let mut file: Value = serde_yaml::from_str(text.as_str().unwrap()).unwrap();
+        // What the manifest has no word for.
+        for section in ["grpc", "http", "shutdown"] {
+            assert!(file.as_object_mut().unwrap().remove(section).is_some());
+        }
+        file
+    };
+    for (spec, written) in [
+        ("{}", json!({})),
+        (
+            "{database: {maxConnections: 10, pooler: false, urlSecretRef: {name: demo-postgres, key: uri}}, \
+              auth: {roleClaim: role}, nodeHealthCheck: {offlineTimeout: 90s}, retention: {hourlyDays: 100}, \
+              metrics: {enabled: true, exportIntervalSeconds: 15}, logging: {level: info, format: Json}}",
+            json!({}),
+        ),
+        (
+            "{retention: {hourlyDays: 101}, logging: {format: Text}}",
+            json!({"retention": {"hourly_days": 101}, "logging": {"format": "text"}}),
+        ),
+        (
+            "{metrics: {enabled: false}, nodeHealthCheck: {offlineTimeout: 91s}}",
+            json!({"metrics": {"enabled": false}, "node_health_check": {"offline_timeout": "91s"}}),
+        ),
+    ] {
+        assert_eq!(text(spec), written, "{spec}");
+    }
+}
