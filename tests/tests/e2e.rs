@@ -18,6 +18,7 @@ mod e2e {
     mod namespaced;
     mod operators;
     mod pause;
+    mod retention;
     mod road;
     mod rollout;
     mod scaling;
