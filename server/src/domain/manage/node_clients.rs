@@ -7,7 +7,7 @@ use crate::store::{StoreError, Transaction, node_servers, retry_conflicts};
 use crate::violation::Violation;
 
 use super::ManageService;
-use super::write::{Begun, Write, check_etag};
+use super::write::{Begun, Write, check_etag, taken};
 use crate::domain::{Context, DomainError, Kind, Obstacle, Processor, Thing};
 
 mod messages;
@@ -228,16 +228,10 @@ fn thing(id: NodeClientId) -> Thing {
 
 fn refused(error: StoreError, config: &NodeClientConfig) -> DomainError {
     match error {
-        StoreError::Duplicate { constraint } if constraint == UNIQUE_NAME => {
-            DomainError::NameTaken {
-                kind: Kind::NodeClient,
-                name: config.values().name.clone(),
-            }
-        }
         StoreError::Orphan => {
             Obstacle::Missing(Thing::new(Kind::NodeServer, config.node_server())).into()
         }
-        other => other.into(),
+        other => taken(UNIQUE_NAME, Kind::NodeClient, &config.values().name)(other),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Node servers as administrators manage them.
 
-use crate::nodes::{NodeServer, NodeServerConfig, NodeServerId};
+use crate::nodes::{NodeServer, NodeServerId};
 use crate::store::node_servers::{self, Page, UNIQUE_NAME};
-use crate::store::{StoreError, Transaction, node_status, node_tokens, retry_conflicts};
+use crate::store::{Transaction, node_status, node_tokens, retry_conflicts};
 
 use super::ManageService;
-use super::write::{Begun, Write, check_etag};
+use super::write::{Begun, Write, check_etag, taken};
 use crate::domain::{Context, DomainError, Kind, Obstacle, Processor, Thing};
 
 mod messages;
@@ -95,7 +95,11 @@ impl Processor<AdminCreateServer> for ManageService {
             };
             let transaction = &mut write.transaction;
             let inserted = node_servers::insert(transaction, &input.config).await;
-            let id = inserted.map_err(|error| name_taken(error, &input.config))?;
+            let id = inserted.map_err(taken(
+                UNIQUE_NAME,
+                Kind::NodeServer,
+                &input.config.values().name,
+            ))?;
             let token = input.secret.token(id);
             node_tokens::insert(transaction, id, &token.digest()).await?;
             let server = self.present(transaction, id).await?;
@@ -129,7 +133,7 @@ impl Processor<AdminUpdateServer> for ManageService {
                 .changed(input.change.clone(), &input.fields)
                 .map_err(DomainError::Invalid)?;
             let updated = node_servers::update(transaction, id, &config).await;
-            updated.map_err(|error| name_taken(error, &config))?;
+            updated.map_err(taken(UNIQUE_NAME, Kind::NodeServer, &config.values().name))?;
             self.changed(write, &before).await
         })
         .await
@@ -256,16 +260,4 @@ impl ManageService {
 
 fn thing(id: NodeServerId) -> Thing {
     Thing::new(Kind::NodeServer, id)
-}
-
-fn name_taken(error: StoreError, config: &NodeServerConfig) -> DomainError {
-    match error {
-        StoreError::Duplicate { constraint } if constraint == UNIQUE_NAME => {
-            DomainError::NameTaken {
-                kind: Kind::NodeServer,
-                name: config.values().name.clone(),
-            }
-        }
-        other => other.into(),
-    }
 }

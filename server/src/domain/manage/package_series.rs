@@ -1,10 +1,11 @@
 //! Package series as administrators manage them.
 
 use crate::packages::{PackageSeries, SeriesConfig, SeriesId};
-use crate::store::{StoreError, Transaction, package_series, retry_conflicts};
+use crate::store::package_series::{self, UNIQUE_NAME};
+use crate::store::{Transaction, retry_conflicts};
 
 use super::ManageService;
-use super::write::{Begun, Write, check_etag};
+use super::write::{Begun, Write, check_etag, taken};
 use crate::domain::{Context, DomainError, Kind, Obstacle, Processor, Thing};
 
 mod messages;
@@ -79,7 +80,11 @@ impl Processor<AdminCreateSeries> for ManageService {
             let transaction = &mut write.transaction;
             hold_node_clients(transaction, &input.config).await?;
             let inserted = package_series::insert(transaction, &input.config).await;
-            let id = inserted.map_err(|error| name_taken(error, &input.config))?;
+            let id = inserted.map_err(taken(
+                UNIQUE_NAME,
+                Kind::PackageSeries,
+                &input.config.values().name,
+            ))?;
             let series = present(transaction, id).await?;
             let after = snapshot::of(&series);
             write.commit(&thing(id), None, Some(after)).await?;
@@ -107,7 +112,11 @@ impl Processor<AdminUpdateSeries> for ManageService {
             let config = config.map_err(DomainError::Invalid)?;
             hold_node_clients(transaction, &config).await?;
             let updated = package_series::update(transaction, id, &config).await;
-            updated.map_err(|error| name_taken(error, &config))?;
+            updated.map_err(taken(
+                UNIQUE_NAME,
+                Kind::PackageSeries,
+                &config.values().name,
+            ))?;
             changed(write, &before).await
         })
         .await
@@ -183,16 +192,4 @@ async fn hold_node_clients(
 
 fn thing(id: SeriesId) -> Thing {
     Thing::new(Kind::PackageSeries, id)
-}
-
-fn name_taken(error: StoreError, config: &SeriesConfig) -> DomainError {
-    match error {
-        StoreError::Duplicate { constraint } if constraint == package_series::UNIQUE_NAME => {
-            DomainError::NameTaken {
-                kind: Kind::PackageSeries,
-                name: config.values().name.clone(),
-            }
-        }
-        other => other.into(),
-    }
 }

@@ -1,10 +1,11 @@
 //! Packages as administrators manage them.
 
 use crate::packages::{Package, PackageId};
-use crate::store::{StoreError, Transaction, package_series, packages, retry_conflicts};
+use crate::store::packages::{self, UNIQUE_NAME};
+use crate::store::{Transaction, package_series, retry_conflicts};
 
 use super::ManageService;
-use super::write::{Begun, Write, check_etag};
+use super::write::{Begun, Write, check_etag, taken};
 use crate::domain::{Context, DomainError, Kind, Obstacle, Processor, Thing};
 
 mod messages;
@@ -87,7 +88,7 @@ impl Processor<AdminCreatePackage> for ManageService {
                 Some(false) => {}
             }
             let inserted = packages::insert(transaction, &input.config).await;
-            let id = inserted.map_err(|error| name_taken(error, &input.config.name))?;
+            let id = inserted.map_err(taken(UNIQUE_NAME, Kind::Package, &input.config.name))?;
             let package = present(transaction, id).await?;
             let after = snapshot::of(&package);
             write.commit(&thing(id), None, Some(after)).await?;
@@ -114,7 +115,7 @@ impl Processor<AdminUpdatePackage> for ManageService {
             let config = config.changed(input.change.clone(), &input.fields);
             let config = config.map_err(DomainError::Invalid)?;
             let updated = packages::update(transaction, id, &config).await;
-            updated.map_err(|error| name_taken(error, &config.name))?;
+            updated.map_err(taken(UNIQUE_NAME, Kind::Package, &config.name))?;
             changed(write, &before).await
         })
         .await
@@ -172,16 +173,4 @@ async fn changed(mut write: Write<'_>, before: &Package) -> Result<Package, Doma
 
 fn thing(id: PackageId) -> Thing {
     Thing::new(Kind::Package, id)
-}
-
-fn name_taken(error: StoreError, name: &str) -> DomainError {
-    match error {
-        StoreError::Duplicate { constraint } if constraint == packages::UNIQUE_NAME => {
-            DomainError::NameTaken {
-                kind: Kind::Package,
-                name: name.to_owned(),
-            }
-        }
-        other => other.into(),
-    }
 }

@@ -3,11 +3,11 @@
 use crate::domain::{Context, DomainError, Kind, Obstacle, Processor, Thing, queues};
 use crate::packages::QueuedPackageStatus;
 use crate::store::subscribers::{self, Page, UNIQUE_ID};
-use crate::store::{StoreError, Transaction, queued_packages, retry_conflicts};
+use crate::store::{Transaction, queued_packages, retry_conflicts};
 use crate::users::{User, UserId, UserStatus};
 
 use super::ManageService;
-use super::write::{Begun, Write, check_etag};
+use super::write::{Begun, Write, check_etag, taken};
 
 mod export;
 mod messages;
@@ -88,7 +88,7 @@ impl Processor<AdminCreateUser> for ManageService {
                 }
             };
             let inserted = subscribers::insert(&mut write.transaction, id, &input.profile).await;
-            inserted.map_err(|error| id_taken(error, id))?;
+            inserted.map_err(taken(UNIQUE_ID, Kind::User, id))?;
             let user = present(&mut write.transaction, id).await?;
             let after = snapshot::of(&user);
             write.commit(&thing(id), None, Some(after)).await?;
@@ -205,14 +205,4 @@ fn not_erased(user: &User) -> Result<(), DomainError> {
 
 fn thing(id: UserId) -> Thing {
     Thing::new(Kind::User, id)
-}
-
-fn id_taken(error: StoreError, id: UserId) -> DomainError {
-    match error {
-        StoreError::Duplicate { constraint } if constraint == UNIQUE_ID => DomainError::NameTaken {
-            kind: Kind::User,
-            name: id.to_string(),
-        },
-        other => other.into(),
-    }
 }

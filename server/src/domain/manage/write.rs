@@ -4,10 +4,10 @@
 use serde_json::Value;
 
 use crate::auth::Digest;
-use crate::domain::{Context, DomainError, Thing};
+use crate::domain::{Context, DomainError, Kind, Thing};
 use crate::revision::Revision;
 use crate::store::idempotency::{self, Claim};
-use crate::store::{Database, Transaction, audit};
+use crate::store::{Database, StoreError, Transaction, audit};
 
 /// What recognizes a repeated request.
 #[derive(Debug, Clone)]
@@ -113,5 +113,22 @@ pub(super) fn check_etag(
             given: given.to_owned(),
         }),
         _ => Ok(()),
+    }
+}
+
+/// What an error comes to where `constraint` keeps names apart: this name is taken.
+pub(super) fn taken(
+    constraint: &str,
+    kind: Kind,
+    name: impl ToString,
+) -> impl FnOnce(StoreError) -> DomainError {
+    move |error| match error {
+        StoreError::Duplicate {
+            constraint: violated,
+        } if violated == constraint => DomainError::NameTaken {
+            kind,
+            name: name.to_string(),
+        },
+        other => other.into(),
     }
 }
