@@ -95,12 +95,6 @@ pub fn service<H: Health>(
     let manage = ManageService::new(database.clone(), options.offline_timeout);
     let analysis = AnalysisService::new(database.clone(), options.offline_timeout);
     let agent = AgentService::new(database, options.offline_timeout);
-    let node_servers = node_server_manage::Rpc::new(manage.clone());
-    let node_clients = node_client_manage::Rpc::new(manage.clone());
-    let audit = audit::Rpc::new(manage.clone());
-    let packages = package_manage::Rpc::new(manage.clone());
-    let queue = package_queue_manage::Rpc::new(manage.clone());
-    let users = user_manage::Rpc::new(manage);
     let agents = NodeAgentServer::new(node_agent::Rpc::new(agent.clone(), metrics.clone()))
         .max_decoding_message_size(limit)
         .accept_compressed(CompressionEncoding::Gzip);
@@ -112,13 +106,13 @@ pub fn service<H: Health>(
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let routes = Routes::new(agents)
-        .add_service(staffed!(NodeServerManageServer, node_servers, limit))
-        .add_service(staffed!(NodeClientManageServer, node_clients, limit))
-        .add_service(staffed!(TelecomServer, telecom::Rpc::new(analysis), limit))
-        .add_service(staffed!(PackageManageServer, packages, limit))
-        .add_service(staffed!(PackageQueueManageServer, queue, limit))
-        .add_service(staffed!(UserManageServer, users, limit))
-        .add_service(staffed!(AuditServer, audit, limit))
+        .add_service(staffed!(NodeServerManageServer, manage.clone(), limit))
+        .add_service(staffed!(NodeClientManageServer, manage.clone(), limit))
+        .add_service(staffed!(TelecomServer, analysis, limit))
+        .add_service(staffed!(PackageManageServer, manage.clone(), limit))
+        .add_service(staffed!(PackageQueueManageServer, manage.clone(), limit))
+        .add_service(staffed!(UserManageServer, manage.clone(), limit))
+        .add_service(staffed!(AuditServer, manage, limit))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

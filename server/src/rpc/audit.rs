@@ -15,27 +15,15 @@ use super::status::Refusal;
 use crate::audit::{AuditEntry, AuditFilter};
 use crate::domain::{AdminListAudit, ManageService};
 
-/// Maps `Audit` to the domain.
-#[derive(Debug)]
-pub(super) struct Rpc {
-    manage: ManageService,
-}
-
-impl Rpc {
-    pub(super) fn new(manage: ManageService) -> Self {
-        Self { manage }
-    }
-}
-
 #[tonic::async_trait]
-impl Audit for Rpc {
+impl Audit for ManageService {
     async fn list_audit(
         &self,
         mut request: Request<ListAuditRequest>,
     ) -> Result<Response<ListAuditResponse>, Status> {
         let context = context(&mut request)?;
         let input = list(request.into_inner());
-        let page = run(&self.manage, &context, input).await?;
+        let page = run(self, &context, input).await?;
         Ok(Response::new(ListAuditResponse {
             entries: page.entries.into_iter().map(entry).collect(),
             next_before_id: page.next_before_id.unwrap_or_default(),

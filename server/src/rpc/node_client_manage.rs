@@ -15,27 +15,15 @@ use crate::domain::{AdminShowClient, ManageService};
 mod convert;
 mod requests;
 
-/// Maps `NodeClientManage` to the domain.
-#[derive(Debug)]
-pub(super) struct Rpc {
-    manage: ManageService,
-}
-
-impl Rpc {
-    pub(super) fn new(manage: ManageService) -> Self {
-        Self { manage }
-    }
-}
-
 #[tonic::async_trait]
-impl NodeClientManage for Rpc {
+impl NodeClientManage for ManageService {
     async fn list_node_clients(
         &self,
         mut request: Request<ListNodeClientsRequest>,
     ) -> Result<Response<ListNodeClientsResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::list(&request.into_inner());
-        let page = run(&self.manage, &context, input).await?;
+        let page = run(self, &context, input).await?;
         Ok(Response::new(ListNodeClientsResponse {
             node_clients: page.clients.iter().map(convert::node_client).collect(),
             total: page.total,
@@ -48,7 +36,7 @@ impl NodeClientManage for Rpc {
     ) -> Result<Response<ShowNodeClientResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::id(request.into_inner().id).map(AdminShowClient);
-        let detail = run(&self.manage, &context, input).await?;
+        let detail = run(self, &context, input).await?;
         Ok(Response::new(convert::detail(detail)))
     }
 
@@ -58,7 +46,7 @@ impl NodeClientManage for Rpc {
     ) -> Result<Response<CreateNodeClientResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::create(request.into_inner());
-        let client = run(&self.manage, &context, input).await?;
+        let client = run(self, &context, input).await?;
         Ok(Response::new(CreateNodeClientResponse {
             node_client: Some(convert::node_client(&client)),
         }))
@@ -70,7 +58,7 @@ impl NodeClientManage for Rpc {
     ) -> Result<Response<UpdateNodeClientResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::update(request.into_inner());
-        let client = run(&self.manage, &context, input).await?;
+        let client = run(self, &context, input).await?;
         Ok(Response::new(UpdateNodeClientResponse {
             node_client: Some(convert::node_client(&client)),
         }))
@@ -82,7 +70,7 @@ impl NodeClientManage for Rpc {
     ) -> Result<Response<DeleteNodeClientResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::delete(request.into_inner());
-        run(&self.manage, &context, input).await?;
+        run(self, &context, input).await?;
         Ok(Response::new(DeleteNodeClientResponse {}))
     }
 
@@ -92,7 +80,7 @@ impl NodeClientManage for Rpc {
     ) -> Result<Response<SetFactorResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::set_factor(request.into_inner());
-        let set = run(&self.manage, &context, input).await?;
+        let set = run(self, &context, input).await?;
         Ok(Response::new(SetFactorResponse {
             node_client: Some(convert::node_client(&set.client)),
             factor: Some(convert::factor(set.factor)),

@@ -20,31 +20,19 @@ use crate::domain::{
 
 mod requests;
 
-/// Maps `NodeServerManage` to the domain.
-#[derive(Debug)]
-pub(super) struct Rpc {
-    manage: ManageService,
-}
-
-impl Rpc {
-    pub(super) fn new(manage: ManageService) -> Self {
-        Self { manage }
-    }
-}
-
 fn new_secret() -> NodeSecret {
     NodeSecret::from_random(rand::random())
 }
 
 #[tonic::async_trait]
-impl NodeServerManage for Rpc {
+impl NodeServerManage for ManageService {
     async fn list_node_servers(
         &self,
         mut request: Request<ListNodeServersRequest>,
     ) -> Result<Response<ListNodeServersResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::list(&request.into_inner());
-        let page = run(&self.manage, &context, input).await?;
+        let page = run(self, &context, input).await?;
         Ok(Response::new(ListNodeServersResponse {
             node_servers: page.servers.into_iter().map(convert::node_server).collect(),
             total: page.total,
@@ -57,7 +45,7 @@ impl NodeServerManage for Rpc {
     ) -> Result<Response<ShowNodeServerResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::id(request.into_inner().id).map(AdminShowServer);
-        let detail = run(&self.manage, &context, input).await?;
+        let detail = run(self, &context, input).await?;
         let heartbeat = detail.server.last_heartbeat.clone();
         let performance = heartbeat.as_ref().map(convert::performance);
         let (boot_id, config_hash) = heartbeat
@@ -79,7 +67,7 @@ impl NodeServerManage for Rpc {
     ) -> Result<Response<CreateNodeServerResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::create(request.into_inner(), new_secret());
-        let created = run(&self.manage, &context, input).await?;
+        let created = run(self, &context, input).await?;
         Ok(Response::new(CreateNodeServerResponse {
             node_server: Some(convert::node_server(created.server)),
             token: created
@@ -95,7 +83,7 @@ impl NodeServerManage for Rpc {
     ) -> Result<Response<UpdateNodeServerResponse>, Status> {
         let context = context(&mut request)?;
         let input: Result<AdminUpdateServer, _> = requests::update(request.into_inner());
-        let server = run(&self.manage, &context, input).await?;
+        let server = run(self, &context, input).await?;
         Ok(Response::new(UpdateNodeServerResponse {
             node_server: Some(convert::node_server(server)),
         }))
@@ -111,7 +99,7 @@ impl NodeServerManage for Rpc {
             id,
             etag: etag(request.etag),
         });
-        run(&self.manage, &context, input).await?;
+        run(self, &context, input).await?;
         Ok(Response::new(DeleteNodeServerResponse {}))
     }
 
@@ -121,7 +109,7 @@ impl NodeServerManage for Rpc {
     ) -> Result<Response<SetMaintenanceResponse>, Status> {
         let context = context(&mut request)?;
         let input: Result<AdminSetMaintenance, _> = requests::maintenance(request.into_inner());
-        let server = run(&self.manage, &context, input).await?;
+        let server = run(self, &context, input).await?;
         Ok(Response::new(SetMaintenanceResponse {
             node_server: Some(convert::node_server(server)),
         }))
@@ -134,7 +122,7 @@ impl NodeServerManage for Rpc {
         let context = context(&mut request)?;
         let input: Result<AdminRotateToken, _> =
             requests::rotation(request.into_inner(), new_secret());
-        let rotated = run(&self.manage, &context, input).await?;
+        let rotated = run(self, &context, input).await?;
         Ok(Response::new(RotateTokenResponse {
             node_server: Some(convert::node_server(rotated.server)),
             token: rotated.token.expose().to_owned(),

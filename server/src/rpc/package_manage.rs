@@ -21,27 +21,15 @@ use crate::domain::{
 pub(super) mod convert;
 mod requests;
 
-/// Maps `PackageManage` to the domain.
-#[derive(Debug)]
-pub(super) struct Rpc {
-    manage: ManageService,
-}
-
-impl Rpc {
-    pub(super) fn new(manage: ManageService) -> Self {
-        Self { manage }
-    }
-}
-
 #[tonic::async_trait]
-impl PackageManage for Rpc {
+impl PackageManage for ManageService {
     async fn list_package_series(
         &self,
         mut request: Request<ListPackageSeriesRequest>,
     ) -> Result<Response<ListPackageSeriesResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::list_series(request.get_ref());
-        let page = run(&self.manage, &context, input).await?;
+        let page = run(self, &context, input).await?;
         Ok(Response::new(ListPackageSeriesResponse {
             series: page.series.into_iter().map(convert::series).collect(),
             total: page.total,
@@ -54,7 +42,7 @@ impl PackageManage for Rpc {
     ) -> Result<Response<ShowPackageSeriesResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::series(request.get_ref().id).map(AdminShowSeries);
-        let series = run(&self.manage, &context, input).await?;
+        let series = run(self, &context, input).await?;
         Ok(Response::new(ShowPackageSeriesResponse {
             series: Some(convert::series(series)),
         }))
@@ -66,7 +54,7 @@ impl PackageManage for Rpc {
     ) -> Result<Response<CreatePackageSeriesResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::create_series(request.into_inner());
-        let series = run(&self.manage, &context, input).await?;
+        let series = run(self, &context, input).await?;
         Ok(Response::new(CreatePackageSeriesResponse {
             series: Some(convert::series(series)),
         }))
@@ -78,7 +66,7 @@ impl PackageManage for Rpc {
     ) -> Result<Response<UpdatePackageSeriesResponse>, Status> {
         let context = context(&mut request)?;
         let input: Result<AdminUpdateSeries, _> = requests::update_series(request.into_inner());
-        let series = run(&self.manage, &context, input).await?;
+        let series = run(self, &context, input).await?;
         Ok(Response::new(UpdatePackageSeriesResponse {
             series: Some(convert::series(series)),
         }))
@@ -94,7 +82,7 @@ impl PackageManage for Rpc {
             id,
             etag: etag(request.etag),
         });
-        let series = run(&self.manage, &context, input).await?;
+        let series = run(self, &context, input).await?;
         Ok(Response::new(RetirePackageSeriesResponse {
             series: Some(convert::series(series)),
         }))
@@ -106,7 +94,7 @@ impl PackageManage for Rpc {
     ) -> Result<Response<ListPackagesResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::list_packages(request.get_ref());
-        let page = run(&self.manage, &context, input).await?;
+        let page = run(self, &context, input).await?;
         Ok(Response::new(ListPackagesResponse {
             packages: page.packages.into_iter().map(convert::package).collect(),
             total: page.total,
@@ -119,7 +107,7 @@ impl PackageManage for Rpc {
     ) -> Result<Response<ShowPackageResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::package("id", request.get_ref().id).map(AdminShowPackage);
-        let package = run(&self.manage, &context, input).await?;
+        let package = run(self, &context, input).await?;
         Ok(Response::new(ShowPackageResponse {
             package: Some(convert::package(package)),
         }))
@@ -131,7 +119,7 @@ impl PackageManage for Rpc {
     ) -> Result<Response<CreatePackageResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::create_package(request.into_inner());
-        let package = run(&self.manage, &context, input).await?;
+        let package = run(self, &context, input).await?;
         Ok(Response::new(CreatePackageResponse {
             package: Some(convert::package(package)),
         }))
@@ -143,7 +131,7 @@ impl PackageManage for Rpc {
     ) -> Result<Response<UpdatePackageResponse>, Status> {
         let context = context(&mut request)?;
         let input: Result<AdminUpdatePackage, _> = requests::update_package(request.into_inner());
-        let package = run(&self.manage, &context, input).await?;
+        let package = run(self, &context, input).await?;
         Ok(Response::new(UpdatePackageResponse {
             package: Some(convert::package(package)),
         }))
@@ -159,7 +147,7 @@ impl PackageManage for Rpc {
             id,
             etag: etag(request.etag),
         });
-        let package = run(&self.manage, &context, input).await?;
+        let package = run(self, &context, input).await?;
         Ok(Response::new(RetirePackageResponse {
             package: Some(convert::package(package)),
         }))

@@ -14,27 +14,15 @@ use crate::domain::{AdminShowQueuedPackage, ManageService};
 pub(super) mod convert;
 mod requests;
 
-/// Maps `PackageQueueManage` to the domain.
-#[derive(Debug)]
-pub(super) struct Rpc {
-    manage: ManageService,
-}
-
-impl Rpc {
-    pub(super) fn new(manage: ManageService) -> Self {
-        Self { manage }
-    }
-}
-
 #[tonic::async_trait]
-impl PackageQueueManage for Rpc {
+impl PackageQueueManage for ManageService {
     async fn count_queued_packages(
         &self,
         mut request: Request<CountQueuedPackagesRequest>,
     ) -> Result<Response<CountQueuedPackagesResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::count(request.into_inner());
-        let counts = run(&self.manage, &context, input).await?;
+        let counts = run(self, &context, input).await?;
         Ok(Response::new(CountQueuedPackagesResponse {
             counts: counts.into_iter().map(convert::count).collect(),
         }))
@@ -46,7 +34,7 @@ impl PackageQueueManage for Rpc {
     ) -> Result<Response<ListQueuedPackagesResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::list(request.into_inner());
-        let page = run(&self.manage, &context, input).await?;
+        let page = run(self, &context, input).await?;
         let packages = page.queued_packages.into_iter();
         Ok(Response::new(ListQueuedPackagesResponse {
             queued_packages: packages.map(convert::queued_package).collect(),
@@ -60,7 +48,7 @@ impl PackageQueueManage for Rpc {
     ) -> Result<Response<ShowQueuedPackageResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::id(request.get_ref().id).map(AdminShowQueuedPackage);
-        let package = run(&self.manage, &context, input).await?;
+        let package = run(self, &context, input).await?;
         Ok(Response::new(ShowQueuedPackageResponse {
             queued_package: Some(convert::queued_package(package)),
         }))
@@ -72,7 +60,7 @@ impl PackageQueueManage for Rpc {
     ) -> Result<Response<EnqueueResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::enqueue(request.into_inner());
-        let package = run(&self.manage, &context, input).await?;
+        let package = run(self, &context, input).await?;
         Ok(Response::new(EnqueueResponse {
             queued_package: Some(convert::queued_package(package)),
         }))
@@ -84,7 +72,7 @@ impl PackageQueueManage for Rpc {
     ) -> Result<Response<CancelResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::cancel(request.into_inner());
-        let cancelled = run(&self.manage, &context, input).await?;
+        let cancelled = run(self, &context, input).await?;
         Ok(Response::new(CancelResponse {
             queued_package: Some(convert::queued_package(cancelled.package)),
             active: cancelled.active.map(convert::queued_package),

@@ -14,20 +14,8 @@ use crate::domain::{AnalysisService, ListUserNodeStatusHistory, ListUserNodes};
 use crate::nodes::{Access, HourStatus, Node, Period};
 use crate::users::UserId;
 
-/// Maps `Telecom` to the domain.
-#[derive(Debug)]
-pub(super) struct Rpc {
-    analysis: AnalysisService,
-}
-
-impl Rpc {
-    pub(super) fn new(analysis: AnalysisService) -> Self {
-        Self { analysis }
-    }
-}
-
 #[tonic::async_trait]
-impl Telecom for Rpc {
+impl Telecom for AnalysisService {
     async fn list_nodes(
         &self,
         mut request: Request<ListNodesRequest>,
@@ -35,7 +23,7 @@ impl Telecom for Rpc {
         let context = context(&mut request)?;
         let user = user(&request.into_inner().user_id);
         let input = user.map(|user| ListUserNodes { user });
-        let listed = run(&self.analysis, &context, input).await?;
+        let listed = run(self, &context, input).await?;
         Ok(Response::new(ListNodesReply {
             nodes: listed.nodes.into_iter().map(node).collect(),
             access: listed
@@ -51,7 +39,7 @@ impl Telecom for Rpc {
     ) -> Result<Response<ListNodeStatusHistoryReply>, Status> {
         let context = context(&mut request)?;
         let input = history(&request.into_inner());
-        let history = run(&self.analysis, &context, input).await?;
+        let history = run(self, &context, input).await?;
         Ok(Response::new(ListNodeStatusHistoryReply {
             buckets: history.hours.iter().map(bucket).collect(),
             refreshed_at: Some(timestamp(history.refreshed_at)),

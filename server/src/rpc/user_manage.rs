@@ -19,20 +19,8 @@ use crate::users::UserId;
 mod convert;
 mod requests;
 
-/// Maps `UserManage` to the domain.
-#[derive(Debug)]
-pub(super) struct Rpc {
-    manage: ManageService,
-}
-
-impl Rpc {
-    pub(super) fn new(manage: ManageService) -> Self {
-        Self { manage }
-    }
-}
-
 #[tonic::async_trait]
-impl UserManage for Rpc {
+impl UserManage for ManageService {
     async fn create_user(
         &self,
         mut request: Request<CreateUserRequest>,
@@ -40,7 +28,7 @@ impl UserManage for Rpc {
         let context = context(&mut request)?;
         // Later ids are greater, so that new rows of an index lie together.
         let input = requests::create(request.into_inner(), UserId(Uuid::now_v7()));
-        let user = run(&self.manage, &context, input).await?;
+        let user = run(self, &context, input).await?;
         Ok(Response::new(CreateUserResponse {
             user: Some(convert::user(user)),
         }))
@@ -52,7 +40,7 @@ impl UserManage for Rpc {
     ) -> Result<Response<ShowUserResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::id(&request.into_inner().id).map(AdminShowUser);
-        let detail = run(&self.manage, &context, input).await?;
+        let detail = run(self, &context, input).await?;
         Ok(Response::new(ShowUserResponse {
             user: Some(convert::user(detail.user)),
             active_package: detail.active.map(queued_package),
@@ -66,7 +54,7 @@ impl UserManage for Rpc {
     ) -> Result<Response<ListUsersResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::list(&request.into_inner());
-        let page = run(&self.manage, &context, input).await?;
+        let page = run(self, &context, input).await?;
         Ok(Response::new(ListUsersResponse {
             users: page.users.into_iter().map(convert::user).collect(),
             total: page.total,
@@ -79,7 +67,7 @@ impl UserManage for Rpc {
     ) -> Result<Response<SuspendUserResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::suspend(request.into_inner());
-        let user = run(&self.manage, &context, input).await?;
+        let user = run(self, &context, input).await?;
         Ok(Response::new(SuspendUserResponse {
             user: Some(convert::user(user)),
         }))
@@ -91,7 +79,7 @@ impl UserManage for Rpc {
     ) -> Result<Response<ResumeUserResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::resume(request.into_inner());
-        let user = run(&self.manage, &context, input).await?;
+        let user = run(self, &context, input).await?;
         Ok(Response::new(ResumeUserResponse {
             user: Some(convert::user(user)),
         }))
@@ -105,7 +93,7 @@ impl UserManage for Rpc {
     ) -> Result<Response<Self::ExportUserStream>, Status> {
         let context = context(&mut request)?;
         let input = requests::id(&request.into_inner().id).map(AdminExportUser);
-        let export = run(&self.manage, &context, input).await?;
+        let export = run(self, &context, input).await?;
         let records = export.map(move |record| {
             record
                 .map(convert::record)
@@ -120,7 +108,7 @@ impl UserManage for Rpc {
     ) -> Result<Response<EraseUserResponse>, Status> {
         let context = context(&mut request)?;
         let input = requests::erase(request.into_inner());
-        let erased = run(&self.manage, &context, input).await?;
+        let erased = run(self, &context, input).await?;
         Ok(Response::new(EraseUserResponse {
             user: Some(convert::user(erased.user)),
             cancelled_packages: erased.cancelled,
