@@ -87,15 +87,30 @@ pub fn service<H: Health>(
     health: HealthServer<H>,
     drain: CancellationToken,
 ) -> Result<GrpcWebService<Gateway>, ReflectionError> {
-    let limit = options.max_message_bytes;
     let limits = Limits {
         max_in_flight: options.max_in_flight,
         request_timeout: options.request_timeout,
     };
+    let routes = routes(&options, &database, &metrics, health)?;
+    let agent = AgentService::new(database, options.offline_timeout);
+    let authenticator = authenticate::Authenticator::new(options.verifier, options.operator, agent);
+    let gateway = Gateway::new(routes, Arc::new(authenticator), limits, metrics, drain);
+    Ok(GrpcWebLayer::new().layer(gateway))
+}
+
+/// The methods alone, without what the gateway does before and after them: a request has to carry
+/// the [`crate::domain::Context`] that says who asks, or it is refused.
+pub fn routes<H: Health>(
+    options: &Options,
+    database: &Database,
+    metrics: &Metrics,
+    health: HealthServer<H>,
+) -> Result<Routes, ReflectionError> {
+    let limit = options.max_message_bytes;
     let manage = ManageService::new(database.clone(), options.offline_timeout);
     let analysis = AnalysisService::new(database.clone(), options.offline_timeout);
-    let agent = AgentService::new(database, options.offline_timeout);
-    let agents = NodeAgentServer::new(node_agent::Rpc::new(agent.clone(), metrics.clone()))
+    let agent = AgentService::new(database.clone(), options.offline_timeout);
+    let agents = NodeAgentServer::new(node_agent::Rpc::new(agent, metrics.clone()))
         .max_decoding_message_size(limit)
         .accept_compressed(CompressionEncoding::Gzip);
     let reflection = || {
@@ -105,7 +120,7 @@ pub fn service<H: Health>(
             // The details of errors, so that clients without our files can show them.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::new(agents)
+    Ok(Routes::new(agents)
         .add_service(staffed!(NodeServerManageServer, manage.clone(), limit))
         .add_service(staffed!(NodeClientManageServer, manage.clone(), limit))
         .add_service(staffed!(TelecomServer, analysis, limit))
@@ -116,8 +131,5 @@ pub fn service<H: Health>(
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .prepare();
-    let authenticator = authenticate::Authenticator::new(options.verifier, options.operator, agent);
-    let gateway = Gateway::new(routes, Arc::new(authenticator), limits, metrics, drain);
-    Ok(GrpcWebLayer::new().layer(gateway))
+        .prepare())
 }

@@ -1,0 +1,59 @@
+//! Whether the path of a violated field leads to a field of the request.
+
+use prost_reflect::{Kind, MessageDescriptor};
+
+/// `config.metadata["a.b"]`, `config.routes[3]`, `limit`: fields parted by dots, at the end perhaps
+/// an entry of a map or of a list.
+pub(crate) fn leads_to_a_field(message: &MessageDescriptor, path: &str) -> bool {
+    let end = path.find(['.', '[']).unwrap_or(path.len());
+    let (name, rest) = path.split_at(end);
+    let Some(field) = message.get_field_by_name(name) else {
+        return false;
+    };
+    if let Some(rest) = rest.strip_prefix('.') {
+        return match field.kind() {
+            Kind::Message(below) if !field.is_list() && !field.is_map() => {
+                leads_to_a_field(&below, rest)
+            }
+            _ => false,
+        };
+    }
+    let entry = rest
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    match entry {
+        None => rest.is_empty(),
+        Some(entry) if field.is_map() => {
+            entry.len() >= 2 && entry.starts_with('"') && entry.ends_with('"')
+        }
+        Some(entry) => field.is_list() && entry.parse::<u32>().is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::requests::doors;
+
+    #[test]
+    fn paths_are_those_of_the_message() {
+        let doors = doors();
+        let door = doors
+            .iter()
+            .find(|door| door.method.name() == "CreateNodeServer");
+        let request = door.unwrap().method.input();
+        for (path, good) in [
+            ("config", true),
+            ("config.name", true),
+            ("config.metadata[\"a.b]\"]", true),
+            ("config.metadata[a]", false),
+            ("config.name[0]", false),
+            ("config.names", false),
+            ("config.name.first", false),
+            ("name", false),
+            ("", false),
+        ] {
+            assert_eq!(leads_to_a_field(&request, path), good, "{path}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What fuzzing begins with: for each method messages that make sense, and the words they are made of.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::{env, fs, io, process};
+
+use prost::Message as _;
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
+
+use crate::requests::{Outcome, doors, send};
+use crate::server::USER;
+
+/// Names the folder that a target writes its first inputs to, instead of fuzzing; beside it, with
+/// the ending `dict`, the words.
+const FOLDER: &str = "TELECOM_FUZZ_SEEDS";
+
+/// Noon of the first day of 2026.
+const NOON: i64 = 1_767_268_800;
+
+/// Words that no chance would find.
+const WORDS: [&str; 22] = [
+    USER,
+    "UTC",
+    "Europe/Berlin",
+    "10.0.0.0/8",
+    "2001:db8::/32",
+    "::ffff:10.0.0.1",
+    "node.example.net",
+    "\u{202e}",
+    "\u{7f}",
+    "\u{85}",
+    "\0",
+    "é",
+    "r1",
+    "admin",
+    "role",
+    "HS256",
+    "tnode_1_",
+    "TELECOM__",
+    "postgresql://",
+    "https://",
+    "1e400",
+    "18446744073709551615",
+];
+
+/// Writes the first inputs and ends the program, when it was asked for that.
+///
+/// # Panics
+/// When they cannot be written, or are refused by what they are for.
+pub fn write_if_asked(inputs: impl FnOnce() -> Vec<Vec<u8>>) {
+    let Some(folder) = env::var_os(FOLDER) else {
+        return;
+    };
+    write(Path::new(&folder), &inputs()).expect("seeds");
+    process::exit(0);
+}
+
+fn write(folder: &Path, inputs: &[Vec<u8>]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for (number, input) in inputs.iter().enumerate() {
+        fs::write(folder.join(format!("seed-{number}")), input)?;
+    }
+    let mut words = names();
+    words.extend(WORDS.map(str::to_owned));
+    let lines = words.iter().map(|word| {
+        let bytes = word.bytes().map(|byte| format!("\\x{byte:02x}"));
+        format!("\"{}\"\n", bytes.collect::<String>())
+    });
+    fs::write(folder.with_extension("dict"), lines.collect::<String>())
+}
+
+/// The names of all fields, which masks are made of.
+fn names() -> BTreeSet<String> {
+    let doors = doors();
+    let configs = doors.iter().filter_map(|door| {
+        let config = door.method.input().get_field_by_name("config")?;
+        Some(config.kind().as_message()?.clone())
+    });
+    let fields = configs.flat_map(|config| config.fields().collect::<Vec<_>>());
+    fields.map(|field| field.name().to_owned()).collect()
+}
+
+/// For each entrance nothing, a message that makes sense, and that message without each of its fields.
+///
+/// # Panics
+/// When the message that makes sense is refused: then fuzzing would see refusals only.
+pub fn requests() -> Vec<Vec<u8>> {
+    let mut inputs = Vec::new();
+    for (number, door) in doors().iter().enumerate() {
+        let choice = u8::try_from(number).expect("an entrance that a byte can choose");
+        let whole = sensible(&door.method.input(), 0);
+        let bytes = whole.encode_to_vec();
+        assert_eq!(send(door, &bytes), Outcome::Accepted, "{door:?} {whole:?}");
+        let less = whole.fields().map(|(field, _)| {
+            let mut less = whole.clone();
+            less.clear_field(&field);
+            less.encode_to_vec()
+        });
+        let less: Vec<_> = less.chain([bytes.clone(), Vec::new()]).collect();
+        let chosen = |bytes: Vec<u8>| [&[choice], bytes.as_slice()].concat();
+        inputs.extend(less.into_iter().map(chosen));
+    }
+    inputs
+}
+
+fn sensible(kind: &MessageDescriptor, depth: u32) -> DynamicMessage {
+    let mut message = DynamicMessage::new(kind.clone());
+    for field in kind.fields() {
+        let value = if field.is_map() {
+            let pair = (
+                MapKey::String("key".to_owned()),
+                Value::String("value".to_owned()),
+            );
+            Value::Map([pair].into())
+        } else if field.is_list() {
+            Value::List(vec![single(&field, kind, depth)])
+        } else {
+            single(&field, kind, depth)
+        };
+        message.set_field(&field, value);
+    }
+    message
+}
+
+fn single(field: &FieldDescriptor, of: &MessageDescriptor, depth: u32) -> Value {
+    let name = field.name();
+    match field.kind() {
+        Kind::Bool => Value::Bool(true),
+        Kind::Int32 => Value::I32(1 - i32::from(name == "nanos")),
+        Kind::Int64 if name == "seconds" => Value::I64(3600),
+        Kind::Int64 => Value::I64(1),
+        Kind::Uint32 => Value::U32(1),
+        Kind::Uint64 => Value::U64(1 << 20),
+        Kind::Double => Value::F64(0.5),
+        Kind::String => Value::String(text(name, of.name()).to_owned()),
+        Kind::Enum(_) => Value::EnumNumber(1),
+        Kind::Message(kind) if kind.full_name() == "google.protobuf.Timestamp" => {
+            let mut moment = DynamicMessage::new(kind);
+            let hours = i64::from(name == "end");
+            moment.set_field_by_name("seconds", Value::I64(NOON + hours * 3600));
+            Value::Message(moment)
+        }
+        Kind::Message(kind) if depth < 5 => Value::Message(sensible(&kind, depth + 1)),
+        kind => panic!("{}: seeds know no {kind:?}", field.full_name()),
+    }
+}
+
+fn text(field: &str, message: &str) -> &'static str {
+    match field {
+        "id" | "user_id" | "boot_id" => USER,
+        "time_zone" => "Asia/Kathmandu",
+        "country" => "DE",
+        "address" => "node.example.net",
+        "routes" => "10.0.0.0/8",
+        "paths" if message == "FieldMask" => "name",
+        _ => "r1",
+    }
+}
