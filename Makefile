@@ -5,7 +5,7 @@ export TELECOM_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/telecom-operator
 export CARGO_TARGET_DIR ?= $(TELECOM_CACHE)/target
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test lint verify generate bench manifests own-sources
+.PHONY: help up down demo test lint verify generate bench fuzz manifests own-sources
 
 up demo test lint verify generate bench: own-sources
 own-sources:
@@ -37,6 +37,9 @@ generate: ## Write the generated files: CRD, its reference, the chart's copies, 
 
 bench: ## Measure, side by side with references, and print a table
 	@tests/bench.sh
+
+fuzz: ## Fuzz the server up to the database, each target for FUZZ_SECONDS (60)
+	@tests/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
 manifests: ## Render one file for kubectl apply -f: dist/install.yaml
 	@tests/lint/manifests.sh dist/install.yaml

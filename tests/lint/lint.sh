@@ -16,7 +16,10 @@ scripts() { git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run 
 # Pieces of script that the operator puts into Pods: no first line, and SQL's dollar quotes.
 fragments() { git ls-files --cached --others --exclude-standard -- 'operator/*.sh'; }
 
-check_rustfmt() { cargo fmt --all --check -- --color never; }
+check_rustfmt() {
+    cargo fmt --all --check -- --color never &&
+        cargo fmt --manifest-path tests/fuzz/Cargo.toml --check -- --color never
+}
 check_clippy() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
 check_dependencies() { cargo-deny --log-level error check --hide-inclusion-graph bans licenses sources; }
 check_unused() { cargo-machete; }

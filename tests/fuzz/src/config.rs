@@ -76,9 +76,6 @@ fn write(mut scratch: &File, bytes: &[u8]) -> PathBuf {
 }
 
 /// Everything that can be said, by file and by environment.
-///
-/// # Panics
-/// When the defaults cannot be written.
 pub fn seeds() -> Vec<Vec<u8>> {
     let all = serde_yaml::to_string(&Raw::default()).expect("YAML");
     let variables = "\0GRPC__LISTEN=[::1]:1\nOTEL__SAMPLE_RATIO=0.5\nAUTH__ROLE_MAPPING={a: admin}\n\

@@ -29,31 +29,3 @@ pub(crate) fn leads_to_a_field(message: &MessageDescriptor, path: &str) -> bool 
         Some(entry) => field.is_list() && entry.parse::<u32>().is_ok(),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::requests::doors;
-
-    #[test]
-    fn paths_are_those_of_the_message() {
-        let doors = doors();
-        let door = doors
-            .iter()
-            .find(|door| door.method.name() == "CreateNodeServer");
-        let request = door.unwrap().method.input();
-        for (path, good) in [
-            ("config", true),
-            ("config.name", true),
-            ("config.metadata[\"a.b]\"]", true),
-            ("config.metadata[a]", false),
-            ("config.name[0]", false),
-            ("config.names", false),
-            ("config.name.first", false),
-            ("name", false),
-            ("", false),
-        ] {
-            assert_eq!(leads_to_a_field(&request, path), good, "{path}");
-        }
-    }
-}

@@ -25,9 +25,6 @@ pub struct Entrance {
 static ENTRANCES: LazyLock<Vec<Entrance>> = LazyLock::new(doors);
 
 /// Every method of the descriptor, so that none is missed; those of subscribers twice.
-///
-/// # Panics
-/// When the descriptor cannot be read.
 pub fn doors() -> Vec<Entrance> {
     let pool = DescriptorPool::decode(telecom_proto::FILE_DESCRIPTOR_SET).expect("descriptors");
     let mut entrances = Vec::new();
@@ -71,9 +68,6 @@ pub enum Outcome {
 }
 
 /// Sends a message and checks the answer.
-///
-/// # Panics
-/// When the answer is not what it has to be.
 pub fn send(entrance: &Entrance, bytes: &[u8]) -> Outcome {
     let message = DynamicMessage::decode(entrance.method.input(), bytes).ok();
     let Answer { status, size } = server::call(entrance.door, &entrance.path, bytes);
@@ -84,7 +78,7 @@ pub fn send(entrance: &Entrance, bytes: &[u8]) -> Outcome {
     let outcome = outcome(entrance, &status);
     let what = || format!("{}: {}: {status:?}", entrance.path, shown(message.as_ref()));
     match (outcome, &message) {
-        (Outcome::Malformed, None) => {}
+        (Outcome::Malformed, None) | (Outcome::Refused | Outcome::NotTheirs, Some(_)) => {}
         // Our reader forgives some wire types that the server's does not.
         (Outcome::Malformed, Some(message)) if message.encode_to_vec() != bytes => {}
         (Outcome::Accepted, Some(message)) => {
@@ -92,7 +86,6 @@ pub fn send(entrance: &Entrance, bytes: &[u8]) -> Outcome {
                 panic!("accepted, but {rule}: {}", what());
             }
         }
-        (Outcome::Refused | Outcome::NotTheirs, Some(_)) => {}
         _ => panic!("{outcome:?} cannot be: {}", what()),
     }
     outcome

@@ -42,8 +42,8 @@ fn check_field(field: &FieldDescriptor, message: &DynamicMessage) -> Result<(), 
         Value::List(values) if values.len() <= MAX_ENTRIES => values.iter().try_for_each(one),
         Value::Map(pairs) if pairs.len() <= MAX_ENTRIES => {
             let keys = pairs.keys().filter_map(|key| key.as_str());
-            let texts = keys.chain(pairs.values().filter_map(Value::as_str));
-            texts.map(check_text).collect()
+            let mut texts = keys.chain(pairs.values().filter_map(Value::as_str));
+            texts.try_for_each(check_text)
         }
         Value::List(_) | Value::Map(_) => Err(format!("{} has no end", field.full_name())),
         value => one(value),

@@ -44,9 +44,6 @@ const WORDS: [&str; 22] = [
 ];
 
 /// Writes the first inputs and ends the program, when it was asked for that.
-///
-/// # Panics
-/// When they cannot be written, or are refused by what they are for.
 pub fn write_if_asked(inputs: impl FnOnce() -> Vec<Vec<u8>>) {
     let Some(folder) = env::var_os(FOLDER) else {
         return;
@@ -81,9 +78,6 @@ fn names() -> BTreeSet<String> {
 }
 
 /// For each entrance nothing, a message that makes sense, and that message without each of its fields.
-///
-/// # Panics
-/// When the message that makes sense is refused: then fuzzing would see refusals only.
 pub fn requests() -> Vec<Vec<u8>> {
     let mut inputs = Vec::new();
     for (number, door) in doors().iter().enumerate() {

@@ -25,7 +25,7 @@ use tower::{Service, ServiceExt as _};
 /// A subscriber.
 pub(crate) const USER: &str = "0190f3a1-7c11-7cc3-98c4-dc0c0c07398f";
 const KEY: &str = "a key that signs the tokens of nobody but the targets";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 thread_local! {
     static SERVER: Server = Server::new();
