@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::{env, fs, process};
 
 use telecom_server::config::raw::Raw;
-use telecom_server::config::{Config, InvalidConfig};
+use telecom_server::config::{InvalidConfig, TelecomConfig};
 
 /// Stands in for secrets; no input has it by chance.
 const HIDDEN: &str = "kO8vYw2LrXtq5ZcHs7Nb1GfPd4MjUeAi";
@@ -45,7 +45,7 @@ pub fn run(input: &[u8]) {
         secret.or_insert_with(|| HIDDEN.to_owned());
     }
     let path = SCRATCH.with(|scratch| write(scratch, file));
-    match Config::load(Some(&path), &environment) {
+    match TelecomConfig::load(Some(&path), &environment) {
         Ok(config) => {
             assert!(
                 config.max_in_flight > 0 && config.max_message_bytes > 0,

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderValue, Request, Version};
 use http_body_util::{BodyExt as _, Full};
 use telecom_server::auth::{Caller, Keys, Role, Rules, Secret, Verifier, mint};
-use telecom_server::config::Config;
+use telecom_server::config::TelecomConfig;
 use telecom_server::domain::Context;
 use telecom_server::metrics::Metrics;
 use telecom_server::nodes::NodeServerId;
@@ -79,7 +79,8 @@ impl Server {
             .expect("a runtime");
         let url = "postgresql://nobody@127.0.0.1:1/none";
         let variables = [("TELECOM__DATABASE__URL".to_owned(), url.to_owned())];
-        let config = Config::load(None, &BTreeMap::from(variables)).expect("a configuration");
+        let config =
+            TelecomConfig::load(None, &BTreeMap::from(variables)).expect("a configuration");
         let target = config.database.as_ref().expect("a database");
         let options = rpc::Options {
             verifier: Verifier::new(Keys::Secrets(vec![key()]), rules()),
