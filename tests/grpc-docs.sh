@@ -14,25 +14,18 @@ fi
 cargo build --quiet --workspace --all-targets
 server=$CARGO_TARGET_DIR/debug/telecom-server
 
-programs=/usr/lib/postgresql/15/bin
+# shellcheck source=tests/postgres.sh
+source tests/postgres.sh
 folder=$(mktemp -d /tmp/telecom-docs-XXXXXX)
-as=()
-if [ "$(id -u)" = 0 ]; then
-    as=(setpriv --reuid=postgres --clear-groups --)
-    chown postgres "$folder"
-fi
-database='' served=''
+served=
 finish() {
     [ -z "$served" ] || { kill "$served" && wait "$served"; } 2>/dev/null || true
-    [ -z "$database" ] || { kill -QUIT "$database" && wait "$database"; } 2>/dev/null || true
+    postgres_stop
     rm -rf "$folder"
 }
 trap finish EXIT
-(cd "$folder" && "${as[@]}" "$programs/initdb" --auth=trust --username=postgres --encoding=UTF8 --no-sync -D "$folder/data" >"$folder/log")
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-(cd "$folder" && exec "${as[@]}" "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses=127.0.0.1 -c port="$port" -c fsync=off) >>"$folder/log" 2>&1 &
-database=$!
-export TELECOM__DATABASE__URL=postgresql://postgres@127.0.0.1:$port/postgres
+postgres_start "$folder"
+export TELECOM__DATABASE__URL="postgresql://postgres@localhost/postgres?host=$folder"
 TELECOM__AUTH__JWT_SECRET=$(openssl rand -hex 32)
 export TELECOM__AUTH__JWT_SECRET TELECOM__GRPC__LISTEN=127.0.0.1:50051 TELECOM__HTTP__LISTEN=127.0.0.1:0
 "$server" serve --migrate >"$folder/server.log" &

@@ -7,31 +7,18 @@ cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}/target}"
 tests/packages.sh
 
-programs=/usr/lib/postgresql/15/bin
+# shellcheck source=tests/postgres.sh
+source tests/postgres.sh
 folder=$(mktemp -d /tmp/telecom-sqlx-XXXXXX)
-# PostgreSQL refuses to run as root: then the user of Debian's package.
-as=()
-if [ "$(id -u)" = 0 ]; then
-    as=(setpriv --reuid=postgres --clear-groups --)
-    chown postgres "$folder"
-fi
-pid=
 finish() {
-    [ -z "$pid" ] || { kill -QUIT "$pid" && wait "$pid"; } 2>/dev/null || true
+    postgres_stop
     [ ! -e "$folder/mtime" ] || touch -r "$folder/mtime" server/src/lib.rs
     rm -rf "$folder"
 }
 trap finish EXIT
 mkdir "$folder/new"
 
-# On a socket alone, so that no port is needed; the data is thrown away, so nothing has to be on the disk.
-(cd "$folder" && "${as[@]}" "$programs/initdb" --auth=trust --username=postgres --encoding=UTF8 --no-sync -D "$folder/data" >"$folder/log")
-(cd "$folder" && exec "${as[@]}" "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off) >>"$folder/log" 2>&1 &
-pid=$!
-until psql -qX -h "$folder" -U postgres -c 'SELECT 1' >/dev/null 2>&1; do
-    kill -0 "$pid" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
-    sleep 0.05
-done
+postgres_start "$folder"
 for migration in migrations/*.sql; do
     psql -qX -h "$folder" -U postgres -v ON_ERROR_STOP=1 --single-transaction -f "$migration" >/dev/null
 done
