@@ -16,6 +16,7 @@ pub mod node_servers;
 pub mod node_status;
 pub mod node_status_history;
 pub mod node_tokens;
+mod number;
 pub mod outbox;
 pub mod package_series;
 pub mod packages;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
 use super::node_status::{from_stored, micros};
+use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::nodes::{
     Factor, FactorFrom, NodeClient, NodeClientConfig, NodeClientDraft, NodeClientId, NodeServerId,
@@ -78,7 +79,7 @@ pub async fn list(
     .fetch_all(transaction)
     .await?;
     let clients = rows.into_iter().map(NodeClient::try_from);
-    let total = u64::try_from(total).map_err(|_| StoreError::Corrupt("count"))?;
+    let total = unsigned(total, "count")?;
     Ok((clients.collect::<Result<_, _>>()?, total))
 }
 

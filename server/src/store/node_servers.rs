@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
 use super::node_status::{from_stored, micros};
+use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::nodes::{
     LastHeartbeat, Maintenance, NodeServer, NodeServerConfig, NodeServerDraft, NodeServerId,
@@ -231,14 +232,6 @@ pub async fn count_by_status(
         .collect()
 }
 
-fn unsigned(value: i64, column: &'static str) -> Result<u64, StoreError> {
-    u64::try_from(value).map_err(|_| StoreError::Corrupt(column))
-}
-
-fn unsigned32(value: i32, column: &'static str) -> Result<u32, StoreError> {
-    u32::try_from(value).map_err(|_| StoreError::Corrupt(column))
-}
-
 struct Row {
     id: i32,
     name: String,
@@ -286,7 +279,7 @@ impl TryFrom<Row> for NodeServer {
             location: row.location,
             route_class: row.route_class,
             bandwidth_bps: unsigned(row.bandwidth_bps, "bandwidth_bps")?,
-            max_sessions: unsigned32(row.max_sessions, "max_sessions")?,
+            max_sessions: unsigned(row.max_sessions, "max_sessions")?,
             metadata: row.metadata.0,
         });
         Ok(Self {
@@ -315,7 +308,7 @@ impl Row {
         Ok(Some(LastHeartbeat {
             received_at,
             agent_version: self.agent_version.clone().unwrap_or_default(),
-            protocol_version: unsigned32(
+            protocol_version: unsigned(
                 self.protocol_version.unwrap_or_default(),
                 "protocol_version",
             )?,
@@ -334,7 +327,7 @@ impl Row {
                 load: load.map(Option::unwrap_or_default),
                 rx_bps: unsigned(self.rx_bps.unwrap_or_default(), "rx_bps")?,
                 tx_bps: unsigned(self.tx_bps.unwrap_or_default(), "tx_bps")?,
-                sessions: unsigned32(self.sessions.unwrap_or_default(), "sessions")?,
+                sessions: unsigned(self.sessions.unwrap_or_default(), "sessions")?,
             },
             clock_skew_micros: self.clock_skew_micros.unwrap_or_default(),
         }))

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::packages::{PackageSeries, Record, SeriesConfig, SeriesDraft, SeriesId};
 use crate::revision::Revision;
@@ -53,7 +54,7 @@ pub async fn list(
     )
     .fetch_all(transaction)
     .await?;
-    let total = u64::try_from(total).map_err(|_| StoreError::Corrupt("count"))?;
+    let total = unsigned(total, "count")?;
     Ok((rows.into_iter().map(PackageSeries::from).collect(), total))
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::packages::{
     Package, PackageConfig, PackageDuration, PackageId, Quota, QuotaKind, Record, SeriesId,
@@ -63,7 +64,7 @@ pub async fn list(
     .fetch_all(transaction)
     .await?;
     let packages = rows.into_iter().map(Package::try_from);
-    let total = u64::try_from(total).map_err(|_| StoreError::Corrupt("count"))?;
+    let total = unsigned(total, "count")?;
     Ok((packages.collect::<Result<_, _>>()?, total))
 }
 
@@ -177,7 +178,7 @@ pub(super) fn duration(
 
 /// The speed limit of its column.
 pub(super) fn speed_limit(bps: Option<i64>) -> Result<u64, StoreError> {
-    u64::try_from(bps.unwrap_or(0)).map_err(|_| StoreError::Corrupt("speed_limit_bps"))
+    unsigned(bps.unwrap_or(0), "speed_limit_bps")
 }
 
 struct Row {

@@ -8,6 +8,7 @@ mod save;
 
 use chrono::{DateTime, Utc};
 
+use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::packages::{
     OrderLine, PackageId, QueuedPackage, QueuedPackageId, QueuedPackageStatus, SeriesId, Terms,
@@ -126,7 +127,7 @@ pub async fn list(
         let total = total.fetch_one(&mut *transaction).await?;
         (total, rows.fetch_all(transaction).await?)
     };
-    let total = u64::try_from(total).map_err(|_| StoreError::Corrupt("count"))?;
+    let total = unsigned(total, "count")?;
     let packages = rows.into_iter().map(QueuedPackage::try_from);
     Ok((packages.collect::<Result<_, _>>()?, total))
 }
@@ -256,7 +257,7 @@ pub async fn count(
     .await?;
     let counts = rows.into_iter().map(|row| {
         let status = row::status(&row.status)?;
-        let count = u64::try_from(row.count).map_err(|_| StoreError::Corrupt("count"))?;
+        let count = unsigned(row.count, "count")?;
         Ok((SeriesId(row.package_series_id), status, count))
     });
     counts.collect()

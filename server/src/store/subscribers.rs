@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::types::{Json, Uuid};
 
+use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::revision::Revision;
 use crate::users::{User, UserId, UserProfile, UserStatus};
@@ -68,7 +69,7 @@ pub async fn list(
         (total, rows.fetch_all(transaction).await?)
     };
     let users = rows.into_iter().map(User::try_from);
-    let total = u64::try_from(total).map_err(|_| StoreError::Corrupt("count"))?;
+    let total = unsigned(total, "count")?;
     Ok((users.collect::<Result<_, _>>()?, total))
 }
 

@@ -8,6 +8,7 @@ use crate::packages::{
     QueuedPackageStatus, SeriesId, Span, Terms, Warned,
 };
 use crate::revision::Revision;
+use crate::store::number::unsigned;
 use crate::store::{StoreError, packages};
 use crate::users::UserId;
 
@@ -42,10 +43,6 @@ pub(super) struct Row {
 
 pub(super) fn status(name: &str) -> Result<QueuedPackageStatus, StoreError> {
     QueuedPackageStatus::from_name(name).ok_or(StoreError::Corrupt("status"))
-}
-
-fn bytes(bytes: i64, column: &'static str) -> Result<u64, StoreError> {
-    u64::try_from(bytes).map_err(|_| StoreError::Corrupt(column))
 }
 
 impl Row {
@@ -92,7 +89,7 @@ impl TryFrom<Row> for QueuedPackage {
             life: row.life()?,
             order: OrderLine {
                 order: row.order_id,
-                line: u32::try_from(row.line).map_err(|_| StoreError::Corrupt("line"))?,
+                line: unsigned(row.line, "line")?,
             },
             terms: Terms {
                 quota: packages::quota(&row.quota_kind, row.quota_bytes, row.monthly_reset)?,
@@ -102,9 +99,9 @@ impl TryFrom<Row> for QueuedPackage {
             priority: row.priority,
             enqueued_at: row.enqueued_at,
             charges: Charges {
-                charged: bytes(row.charged, "charged")?,
-                overage: bytes(row.overage, "overage")?,
-                period_charged: bytes(row.period_charged, "period_charged")?,
+                charged: unsigned(row.charged, "charged")?,
+                overage: unsigned(row.overage, "overage")?,
+                period_charged: unsigned(row.period_charged, "period_charged")?,
             },
             warned: Warned {
                 percent: percent.map_err(|_| StoreError::Corrupt("warned_percent"))?,
