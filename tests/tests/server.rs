@@ -45,4 +45,5 @@ mod server {
     mod users;
     mod users_export;
     mod users_queue;
+    mod wire;
 }

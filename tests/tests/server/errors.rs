@@ -7,74 +7,71 @@ use telecom_tests::{postgres, tokens};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::process::{Server, eventually, raw_bytes};
+use super::process::{Server, eventually};
+use super::wire::{Wire, frame, framed};
 
 const LIST: &str = "/telecom.v1.NodeServerManage/ListNodeServers";
 
 /// A call made of raw bytes, as an administrator.
-async fn raw(server: &Server, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Status {
+async fn raw(server: &Server, path: &str, headers: &[(&str, &[u8])], body: Vec<u8>) -> Status {
     let bearer = format!("Bearer {}", tokens::admin());
-    let headers = [&[("authorization", bearer.as_str())], headers].concat();
-    raw_bytes(server, path, &headers, body).await
+    let headers = [&[("authorization", bearer.as_bytes())], headers].concat();
+    Wire::new(server.grpc)
+        .send(path, &headers, body)
+        .await
+        .status
 }
 
 /// Name, path, headers, body, and the code and reason that are expected.
 type Call = (
     &'static str,
     &'static str,
-    &'static [(&'static str, &'static str)],
+    &'static [(&'static str, &'static [u8])],
     Vec<u8>,
     Code,
     &'static str,
 );
 
-fn framed(flag: u8, length: u32, message: &[u8]) -> Vec<u8> {
-    let mut body = vec![flag];
-    body.extend(length.to_be_bytes());
-    body.extend(message);
-    body
-}
-
 fn malformed_messages() -> [Call; 6] {
     let (bad, large) = (Code::InvalidArgument, Code::ResourceExhausted);
     let (malformed, too_large) = ("MESSAGE_MALFORMED", "MESSAGE_TOO_LARGE");
-    let not_protobuf = framed(0, 3, &[0xff, 0xff, 0xff]);
-    let huge = framed(0, 5000, &[0; 5000]);
-    let promised = framed(0, u32::MAX, b"x");
+    let not_protobuf = frame(0, 3, &[0xff, 0xff, 0xff]);
+    let huge = frame(0, 5000, &[0; 5000]);
+    let promised = frame(0, u32::MAX, b"x");
     [
         ("not protobuf", LIST, &[], not_protobuf, bad, malformed),
         (
             "cut short",
             LIST,
             &[],
-            framed(0, 100, b"abc"),
+            frame(0, 100, b"abc"),
             bad,
             malformed,
         ),
         ("nothing", LIST, &[], vec![], bad, malformed),
-        ("a bad flag", LIST, &[], framed(9, 0, &[]), bad, malformed),
+        ("a bad flag", LIST, &[], frame(9, 0, &[]), bad, malformed),
         ("too large", LIST, &[], huge, large, too_large),
         ("said to be 4 GiB", LIST, &[], promised, large, too_large),
     ]
 }
 
 fn impossible_calls() -> [Call; 5] {
-    let empty = || framed(0, 0, &[]);
+    let empty = || framed(&[]);
     let unknown = "/telecom.v1.NodeServerManage/Nothing";
     let (code, reason) = (Code::Unimplemented, "METHOD_UNKNOWN");
     [
         (
             "unknown compression",
             LIST,
-            &[("grpc-encoding", "rot13")],
-            framed(1, 1, b"x"),
+            &[("grpc-encoding", b"rot13")],
+            frame(1, 1, b"x"),
             Code::Unimplemented,
             "COMPRESSION_UNSUPPORTED",
         ),
         (
             "a bad timeout",
             LIST,
-            &[("grpc-timeout", "soon")],
+            &[("grpc-timeout", b"soon")],
             empty(),
             Code::InvalidArgument,
             "FIELD_INVALID",
@@ -82,7 +79,7 @@ fn impossible_calls() -> [Call; 5] {
         (
             "no time at all",
             LIST,
-            &[("grpc-timeout", "0n")],
+            &[("grpc-timeout", b"0n")],
             empty(),
             Code::DeadlineExceeded,
             "DEADLINE_EXCEEDED",
@@ -127,7 +124,7 @@ async fn a_gzip_message_may_not_be_larger_than_a_plain_one() {
     let mut body = vec![1];
     body.extend(u32::try_from(small.len()).unwrap().to_be_bytes());
     body.extend(small);
-    let status = raw(&server, LIST, &[("grpc-encoding", "gzip")], body).await;
+    let status = raw(&server, LIST, &[("grpc-encoding", b"gzip")], body).await;
     assert_eq!(
         status.get_error_details().error_info().unwrap().reason,
         "MESSAGE_TOO_LARGE",
@@ -174,7 +171,7 @@ async fn a_deadline_ends_the_call_and_its_statement() {
     let server = Server::launch(&url, &[quiet], &["serve", "--migrate"]).await;
     server.until_ready().await;
     let lock = Locked::hold(database).await;
-    let refused = raw(&server, LIST, &[("grpc-timeout", "300m")], vec![0; 5]).await;
+    let refused = raw(&server, LIST, &[("grpc-timeout", b"300m")], framed(&[])).await;
     assert_eq!(refused.code(), Code::DeadlineExceeded, "{refused:?}");
     eventually("no statement waits", || async {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'telecom-server' AND wait_event_type = 'Lock'";

@@ -5,8 +5,10 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioExecutor;
 use telecom_proto::v1::ListNodeServersRequest;
 use telecom_tests::{postgres, tokens};
+use tonic::Code;
 
 use super::process::{Server, eventually};
+use super::wire::{Wire, framed};
 
 #[tokio::test]
 async fn probes_answer_and_other_paths_say_what_there_is() {
@@ -78,25 +80,12 @@ async fn grpc_health(server: &Server, service: &str) -> &'static str {
     }
 }
 
-fn framed(message: &[u8]) -> Vec<u8> {
-    let mut body = vec![0];
-    body.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-    body.extend(message);
-    body
-}
-
 async fn call(server: &Server, path: &str, message: &[u8]) -> Bytes {
-    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http();
-    let request = http::Request::post(format!("http://{}{path}", server.grpc))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(Full::new(Bytes::from(framed(message))))
-        .unwrap();
-    let response = client.request(request).await.unwrap();
-    assert_eq!(response.status(), 200);
-    response.into_body().collect().await.unwrap().to_bytes()
+    let answer = Wire::new(server.grpc)
+        .send(path, &[], framed(message))
+        .await;
+    assert_eq!(answer.status.code(), Code::Ok);
+    answer.body
 }
 
 #[tokio::test]

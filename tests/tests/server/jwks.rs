@@ -12,12 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
-use telecom_proto::v1::ListNodeServersRequest;
 use telecom_tests::postgres;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::process::{Server, eventually, reason};
+use super::jwt::answer;
+use super::process::{Server, eventually};
 
 /// A key of the issuer: how it signs, and what it publishes.
 struct Key {
@@ -109,17 +109,6 @@ async fn server(issuer: &Issuer) -> Server {
         Server::launch_without(&url, &jwks, &without_secret, &["serve", "--migrate"]).await;
     server.until_ready().await;
     server
-}
-
-async fn answer(server: &Server, token: &str) -> String {
-    let mut manage = server.manage_as(token).await;
-    match manage
-        .list_node_servers(ListNodeServersRequest::default())
-        .await
-    {
-        Ok(_) => "OK".to_owned(),
-        Err(status) => reason(&status),
-    }
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ fn good(changes: &Value) -> String {
 }
 
 /// What a read of the network answers to a token: OK, or the reason.
-async fn answer(server: &Server, token: &str) -> String {
+pub async fn answer(server: &Server, token: &str) -> String {
     let mut manage = server.manage_as(token).await;
     match manage
         .list_node_servers(ListNodeServersRequest::default())

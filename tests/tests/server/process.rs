@@ -7,9 +7,6 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioExecutor;
 use telecom_proto::v1::node_agent_client::NodeAgentClient;
 use telecom_proto::v1::node_server_manage_client::NodeServerManageClient;
 use telecom_proto::v1::{CreateNodeServerRequest, HeartbeatRequest, NodeServer, NodeServerConfig};
@@ -290,39 +287,6 @@ pub fn heartbeat() -> HeartbeatRequest {
         sessions: 321,
         clock: Some(std::time::SystemTime::now().into()),
     }
-}
-
-/// A gRPC call made of raw bytes.
-pub async fn raw_bytes(
-    server: &Server,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: Vec<u8>,
-) -> Status {
-    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http();
-    let mut request = http::Request::post(format!("http://{}{path}", server.grpc))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Full::new(Bytes::from(body))).unwrap();
-    let response = client.request(request).await.unwrap();
-    let (head, body) = response.into_parts();
-    let collected = body.collect().await.unwrap();
-    Status::from_header_map(&head.headers)
-        .or_else(|| Status::from_header_map(collected.trailers()?))
-        .unwrap()
-}
-
-/// A call of `telecom.v1.Service/Method` with an empty message.
-pub async fn raw_call(server: &Server, method: &str, token: &str) -> Status {
-    let bearer = format!("Bearer {token}");
-    let headers = [("authorization", bearer.as_str())];
-    let headers = if token.is_empty() { &[] } else { &headers[..] };
-    raw_bytes(server, &format!("/{method}"), headers, vec![0; 5]).await
 }
 
 /// An HTTP answer.

@@ -5,7 +5,8 @@ use telecom_tests::postgres::Postgres;
 use telecom_tests::tokens;
 use tonic::Code;
 
-use super::process::{Manage, Server, eventually, raw_call};
+use super::process::{Manage, Server, eventually};
+use super::wire::Wire;
 
 /// Lists that answer to an empty message.
 const LISTS: [&str; 8] = [
@@ -57,13 +58,14 @@ async fn reads_follow_the_replica_and_fall_back_to_the_primary() {
     .await;
 
     // So does each of the other lists.
+    let wire = Wire::new(server.grpc);
     for method in LISTS {
         let before = reads();
         eventually(&format!("{method} reads from the replica"), || {
-            let (reads, server) = (&reads, &server);
+            let (reads, wire) = (&reads, &wire);
             async move {
                 for _ in 0..50 {
-                    let status = raw_call(server, method, tokens::admin()).await;
+                    let status = wire.call(method, tokens::admin(), &[]).await;
                     assert_eq!(status.code(), Code::Ok, "{method}: {status:?}");
                 }
                 reads() > before + 50

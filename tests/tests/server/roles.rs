@@ -8,7 +8,8 @@ use telecom_server::auth::Role;
 use telecom_tests::tokens;
 use tonic::Code;
 
-use super::process::{Server, raw_call};
+use super::process::Server;
+use super::wire::Wire;
 
 /// From `telecom.v1.Service/Method` to the names of its roles, as the page has them.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
@@ -57,9 +58,10 @@ async fn each_method_takes_the_roles_that_the_page_says() {
         .map(|role| (role.as_str(), tokens::of(role, user)))
         .into();
     callers.push(("node", node));
+    let wire = Wire::new(server.grpc);
     for (method, roles) in &documented {
         for (role, token) in &callers {
-            let status = raw_call(&server, method, token).await;
+            let status = wire.call(method, token, &[]).await;
             let refused = status.code() == Code::PermissionDenied;
             assert_eq!(
                 refused,
@@ -68,7 +70,7 @@ async fn each_method_takes_the_roles_that_the_page_says() {
             );
             assert_ne!(status.code(), Code::Unauthenticated, "{method} as {role}");
         }
-        let status = raw_call(&server, method, "").await;
+        let status = wire.call(method, "", &[]).await;
         assert_eq!(status.code(), Code::Unauthenticated, "{method}");
     }
 }

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::BodyExt as _;
 use telecom_tests::postgres;
 use tonic::Code;
 
 use super::process::{Server, eventually, heartbeat};
+use super::wire::{Wire, framed};
 
 #[tokio::test]
 async fn under_load_every_request_gets_an_answer() {
@@ -64,18 +63,9 @@ async fn under_load_every_request_gets_an_answer() {
 #[tokio::test]
 async fn an_open_stream_is_ended_and_does_not_hold_the_process() {
     let mut server = Server::start().await;
-    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http();
-    let request = http::Request::post(format!(
-        "http://{}/grpc.health.v1.Health/Watch",
-        server.grpc
-    ))
-    .header("content-type", "application/grpc")
-    .header("te", "trailers")
-    .body(Full::new(Bytes::from_static(&[0, 0, 0, 0, 0])))
-    .unwrap();
-    let mut watch = client.request(request).await.unwrap().into_body();
+    let wire = Wire::new(server.grpc);
+    let watch = wire.open("/grpc.health.v1.Health/Watch", &[], framed(&[]));
+    let mut watch = watch.await.into_body();
     assert!(watch.frame().await.unwrap().unwrap().is_data());
     server.signal("TERM").await;
     let end = tokio::time::timeout(super::process::PATIENCE, async {
