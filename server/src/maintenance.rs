@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::config;
 use crate::config::raw::Retention;
 use crate::metrics::Metrics;
-use crate::partitions::{Table, tables};
+use crate::partitions::{Table, pruned, tables};
 use crate::store::maintenance::{Outcome, Partition, Session, SessionError, State};
 use crate::store::schema::{self, Fit};
 use crate::store::{Database, StoreError};
@@ -123,9 +123,11 @@ impl Maintenance {
                 }
             }
         }
-        let keys = session.prune_idempotency_keys().await?;
-        if keys > 0 {
-            tracing::debug!(keys, "idempotency keys pruned");
+        for rows in pruned(&self.retention) {
+            let count = session.prune(&rows).await?;
+            if count > 0 {
+                tracing::debug!(table = rows.table, count, "rows pruned");
+            }
         }
         Ok(done)
     }

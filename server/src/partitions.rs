@@ -1,4 +1,5 @@
-//! Which partitions there should be at a moment, and which have had their time.
+//! Which partitions there should be at a moment, and which of them, and which rows of other tables,
+//! have had their time.
 
 use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 
@@ -51,8 +52,14 @@ const LATEST_REPORT: TimeDelta = TimeDelta::days(7);
 /// Days that are made ahead: a maintenance that fails for as long stops nobody.
 const DAYS_AHEAD: Days = Days::new(2);
 
+/// Events that could not be taken up are kept this long.
+const DEAD_LETTER: TimeDelta = TimeDelta::days(30);
+/// A repetition of an event is known as one this long: as long as it can lie among the dead letters,
+/// and a week for whoever sends it.
+const CONSUMED: TimeDelta = TimeDelta::days(30 + 7);
+
 /// All partitioned tables.
-pub fn tables(retention: &Retention) -> [Table; 4] {
+pub fn tables(retention: &Retention) -> [Table; 5] {
     [
         Table {
             name: "traffic_usage",
@@ -77,6 +84,49 @@ pub fn tables(retention: &Retention) -> [Table; 4] {
             span: Span::Month,
             keep_days: retention.daily_days,
             guard: Guard::Nothing,
+        },
+        Table {
+            name: "user_package_usage",
+            span: Span::Month,
+            keep_days: retention.daily_days,
+            guard: Guard::Nothing,
+        },
+    ]
+}
+
+/// Rows that are removed when their time is over, of a table without partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows {
+    /// The table.
+    pub table: &'static str,
+    /// The column from which their time counts.
+    pub time: &'static str,
+    /// How long they are kept.
+    pub keep: TimeDelta,
+    /// Which rows, as a condition.
+    pub only: &'static str,
+}
+
+/// What is removed row by row.
+pub fn pruned(retention: &Retention) -> [Rows; 6] {
+    let rows = |table, time, keep| Rows {
+        table,
+        time,
+        keep,
+        only: "true",
+    };
+    let raw = TimeDelta::days(retention.raw_usage_days.into());
+    [
+        // No retry can mean it any more.
+        rows("idempotency_key", "created_at", TimeDelta::days(1)),
+        rows("usage_report", "received_at", raw),
+        rows("usage_refused", "refused_at", raw),
+        rows("outbox_event", "published_at", TimeDelta::days(1)),
+        rows("consumed_event", "consumed_at", CONSUMED),
+        Rows {
+            // Bytes that nobody has decided on stay.
+            only: "NOT (source = 'telecom' AND route = 'telecom.user_usage_billing')",
+            ..rows("dead_letter", "died_at", DEAD_LETTER)
         },
     ]
 }

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use super::StoreError;
 use crate::config;
+use crate::partitions::Rows;
 
 pub use partitions::{Partition, State};
 pub use retirement::Outcome;
@@ -112,21 +113,29 @@ impl Session {
         Ok(now)
     }
 
-    /// Removes idempotency keys that no retry can mean any more; gives their number.
-    pub async fn prune_idempotency_keys(&mut self) -> Result<u64, SessionError> {
+    /// Removes rows whose time is over; gives their number.
+    pub async fn prune(&mut self, rows: &Rows) -> Result<u64, SessionError> {
+        let Rows {
+            table,
+            time,
+            keep,
+            only,
+        } = rows;
+        // In pieces, so that no transaction is long; rows that somebody holds are left.
+        let statement = format!(
+            "DELETE FROM {table} WHERE ctid = ANY (ARRAY( \
+             SELECT ctid FROM {table} WHERE {time} < now() - $1 * interval '1 second' AND {only} \
+             ORDER BY {time} LIMIT 5000 FOR UPDATE SKIP LOCKED))"
+        );
         let mut pruned = 0;
         loop {
             let mut transaction = self.begin().await?;
-            // In pieces, so that no transaction is long; rows that somebody holds are left.
-            let done = sqlx::query(
-                "DELETE FROM idempotency_key WHERE ctid = ANY (ARRAY( \
-                 SELECT ctid FROM idempotency_key WHERE created_at < now() - interval '24 hours' \
-                 ORDER BY created_at LIMIT 5000 FOR UPDATE SKIP LOCKED))",
-            )
-            .persistent(false)
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected();
+            let done = sqlx::query(AssertSqlSafe(statement.as_str()))
+                .bind(keep.num_seconds())
+                .persistent(false)
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected();
             transaction.commit().await?;
             pruned += done;
             if done == 0 {

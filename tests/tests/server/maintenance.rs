@@ -25,7 +25,7 @@ impl Database {
         self.sql(&format!(
             "INSERT INTO usage_quarter SELECT gen_random_uuid(), \
              date_trunc('day', now(), 'UTC') - {days} * interval '24 hours' + interval '6 hours', \
-             1, 1, 10, 0, 10.5, 0, {billed}, 0, now()"
+             1, 1, 10, 0, 10.5, 0, {billed}, 0, now(), 10, 0"
         ));
     }
 
@@ -33,7 +33,8 @@ impl Database {
         self.sql(
             "SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY inhrelid::regclass::text) \
              FROM pg_inherits WHERE inhparent::regclass::text IN \
-             ('traffic_usage', 'usage_quarter', 'usage_hourly', 'usage_daily')",
+             ('traffic_usage', 'usage_quarter', 'usage_hourly', 'usage_daily', \
+             'user_package_usage')",
         )
     }
 
@@ -76,7 +77,8 @@ const WANTED: &str = "WITH today AS (SELECT date_trunc('day', now() AT TIME ZONE
     SELECT 'traffic_usage_' || suffix AS name FROM days UNION ALL \
     SELECT 'usage_quarter_' || suffix FROM days UNION ALL \
     SELECT 'usage_hourly_' || suffix FROM months UNION ALL \
-    SELECT 'usage_daily_' || suffix FROM months) wanted";
+    SELECT 'usage_daily_' || suffix FROM months UNION ALL \
+    SELECT 'user_package_usage_' || suffix FROM months) wanted";
 
 #[tokio::test]
 async fn several_servers_make_each_partition_once() {
@@ -94,6 +96,7 @@ async fn several_servers_make_each_partition_once() {
             "usage_quarter",
             "usage_hourly",
             "usage_daily",
+            "user_package_usage",
         ] {
             let sample = format!("telecom_partitions_created_total{{table=\"{table}\"}}");
             created += count(server, &sample).await;
@@ -309,6 +312,71 @@ async fn old_idempotency_keys_go() {
     ran(&server, "done").await;
     let left = database.sql("SELECT count(*) FROM idempotency_key");
     assert!((1..=11).contains(&left.parse::<u32>().unwrap()), "{left}");
+}
+
+#[tokio::test]
+async fn rows_go_when_their_time_is_over() {
+    let database = Database::new().await;
+    // One an hour younger than what goes, one an hour older.
+    let both = |days: u32| {
+        format!(
+            "FROM (VALUES (now() - interval '{days} days' + interval '1 hour'), \
+             (now() - interval '{days} days' - interval '1 hour')) AS t (at)"
+        )
+    };
+    let letter = |source_id: &str, route: &str| {
+        format!(
+            "INSERT INTO dead_letter (event_id, source, source_id, route, payload, trace_id, reason, \
+             detail, attempts, created_at, died_at) SELECT gen_random_uuid(), \
+             CASE WHEN {source_id} IS NULL THEN 'telecom' ELSE 'pos' END, {source_id}, \
+             '{route}', '{{}}', '', 'r', '', 1, at, at {}",
+            both(30)
+        )
+    };
+    let fill = [
+        format!(
+            "INSERT INTO usage_report SELECT 1, at::text, 1, sha256('x'), 1, NULL, at {}",
+            both(14)
+        ),
+        format!(
+            "INSERT INTO usage_refused (node_server_id, boot_id, seq, place, reason, user_id, \
+             node_client_id, upload, download, refused_at) \
+             SELECT 1, at::text, 1, 0, 'too_old', '', 1, 0, 0, at {}",
+            both(14)
+        ),
+        format!(
+            "INSERT INTO outbox_event (event_id, route, payload, trace_id, published_at) \
+             SELECT gen_random_uuid(), 'r', '{{}}', '', at {}",
+            both(1)
+        ),
+        "INSERT INTO outbox_event (event_id, route, payload, trace_id, created_at) \
+         SELECT gen_random_uuid(), 'r', '{}', '', now() - interval '90 days'"
+            .to_owned(),
+        format!(
+            "INSERT INTO consumed_event SELECT 'pos', at::text, at {}",
+            both(37)
+        ),
+        letter("NULL", "telecom.package_expiring"),
+        letter("'1'", "telecom.user_usage_billing"),
+        letter("NULL", "telecom.user_usage_billing"),
+    ];
+    for statement in fill {
+        database.sql(&statement);
+    }
+    let server = database.serve(&[]).await;
+    ran(&server, "done").await;
+    for (table, left) in [
+        ("usage_report", "1"),
+        ("usage_refused", "1"),
+        // The one that is not published, however old.
+        ("outbox_event", "2"),
+        ("consumed_event", "1"),
+        // Billed bytes wait for somebody's word.
+        ("dead_letter", "4"),
+    ] {
+        let count = database.sql(&format!("SELECT count(*) FROM {table}"));
+        assert_eq!(count, left, "{table}");
+    }
 }
 
 #[tokio::test]

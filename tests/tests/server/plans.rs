@@ -25,8 +25,10 @@ const SMALL: [&str; 11] = [
 ];
 
 /// Tables that grow; `fill.sql` fills them.
-const LARGE: [&str; 11] = [
+const LARGE: [&str; 18] = [
     "audit_log",
+    "consumed_event",
+    "dead_letter",
     "idempotency_key",
     "node_status_history",
     "node_status_hourly_mv",
@@ -34,9 +36,14 @@ const LARGE: [&str; 11] = [
     "queued_package",
     "subscriber",
     "traffic_usage",
+    "usage_adjustment",
     "usage_daily",
     "usage_hourly",
     "usage_quarter",
+    "usage_refused",
+    "usage_report",
+    "user_access",
+    "user_package_usage",
 ];
 
 /// Statements that may walk through a whole large table, by their whole text, or its beginning before
@@ -79,8 +86,7 @@ const USAGE: [(&str, &str); 5] = [
         "a user's reports",
     ),
     (
-        "SELECT EXISTS (SELECT FROM usage_quarter WHERE bucket >= $1 AND bucket < $2 \
-         AND (floor(factored_upload) > billed_upload OR floor(factored_download) > billed_download))",
+        "SELECT EXISTS (SELECT FROM usage_quarter WHERE bucket >= $1 AND bucket < $2 AND pending)",
         "whether a day is billed",
     ),
 ];

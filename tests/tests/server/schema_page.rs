@@ -8,7 +8,7 @@ use std::path::Path;
 use super::database::Database;
 
 /// The diagrams, by what they are about. Every table is in one of them.
-const DIAGRAMS: [(&str, &[&str]); 4] = [
+const DIAGRAMS: [(&str, &[&str]); 6] = [
     (
         "network",
         &[
@@ -41,12 +41,23 @@ const DIAGRAMS: [(&str, &[&str]); 4] = [
             "usage_daily",
         ],
     ),
+    ("reports", &["usage_report", "usage_refused"]),
+    (
+        "billing",
+        &[
+            "user_package_usage",
+            "usage_adjustment",
+            "user_access",
+            "outbox_event",
+            "consumed_event",
+            "dead_letter",
+        ],
+    ),
     (
         "housekeeping",
         &[
             "audit_log",
             "idempotency_key",
-            "outbox_event",
             "view_refresh",
             "schema_compatibility",
         ],

@@ -138,8 +138,7 @@ async fn unbilled(
         Guard::QuartersOfItsTime => "usage_quarter",
     };
     let statement = format!(
-        "SELECT EXISTS (SELECT FROM {rows} WHERE bucket >= $1 AND bucket < $2 AND \
-         (floor(factored_upload) > billed_upload OR floor(factored_download) > billed_download))"
+        "SELECT EXISTS (SELECT FROM {rows} WHERE bucket >= $1 AND bucket < $2 AND pending)"
     );
     Ok(sqlx::query_scalar(AssertSqlSafe(statement))
         .bind(partition.range.from)

@@ -40,6 +40,24 @@ FROM generate_series(1, 150000) n;
 INSERT INTO outbox_event (event_id, route, payload, trace_id, published_at)
 SELECT gen_random_uuid(), 'telecom.package_expiring', '{}', '', CASE WHEN n % 500 > 0 THEN now() END
 FROM generate_series(1, 50000) n;
+INSERT INTO consumed_event SELECT 'https://example.net/' || n % 5, n::text, now() - n * interval '1 minute'
+FROM generate_series(1, 20000) n;
+INSERT INTO dead_letter (event_id, source, route, payload, trace_id, reason, detail, attempts, created_at, died_at)
+SELECT gen_random_uuid(), 'telecom', 'telecom.user_usage_billing', '{}', '', 'user_unknown', '', 1,
+    now() - n * interval '1 minute', now() - n * interval '1 minute'
+FROM generate_series(1, 20000) n;
+INSERT INTO user_access
+SELECT md5(n::text)::uuid, 'granted', 1 + n % 10, NULL, now() + interval '10 days', now(),
+    CASE WHEN n % 1000 > 0 THEN nextval('user_access_version') END
+FROM generate_series(1, 100000) n;
+INSERT INTO usage_adjustment (user_id, queued_package_id, bytes, charged, overage, reason, actor, at)
+SELECT user_id, id, -1000, -1000, 0, 'complaint', 'admin-1', now() FROM queued_package WHERE id % 10 = 0;
+INSERT INTO usage_report
+SELECT 1 + n % 200, 'boot', n, sha256('x'), 1000, NULL, now() - n * interval '10 seconds'
+FROM generate_series(1, 100000) n;
+INSERT INTO usage_refused (node_server_id, boot_id, seq, place, reason, user_id, node_client_id, upload, download, refused_at)
+SELECT 1 + n % 200, 'boot', n, 0, 'user_unknown', md5(n::text)::uuid::text, 1, 0, 0, now() - n * interval '10 seconds'
+FROM generate_series(1, 20000) n;
 INSERT INTO idempotency_key SELECT 'admin-' || n % 20, 'UserManage/Create', n::text, sha256('x'), 'user/x', now() - n * interval '3 seconds'
 FROM generate_series(1, 20000) n;
 
@@ -58,17 +76,20 @@ BEGIN
     FOR n IN 0..14 LOOP
         next := (month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC';
         EXECUTE format('CREATE TABLE usage_hourly_%s PARTITION OF usage_hourly FOR VALUES FROM (%L) TO (%L)', n, month, next);
+        EXECUTE format('CREATE TABLE user_package_usage_%s PARTITION OF user_package_usage FOR VALUES FROM (%L) TO (%L)', n, month, next);
         EXECUTE format('CREATE TABLE usage_daily_%s PARTITION OF usage_daily FOR VALUES FROM (%L) TO (%L)', n, month, next);
         month := next;
     END LOOP;
 END $$;
 INSERT INTO usage_quarter
 SELECT md5(n::text)::uuid, date_trunc('day', now(), 'UTC') - day * interval '24 hours', 1 + n % 400, 1 + n % 200, 1000, 1000, 1000, 1000,
-    CASE WHEN day = 0 AND n % 100 = 0 THEN 0 ELSE 1000 END, 1000, now()
+    CASE WHEN day = 0 AND n % 100 = 0 THEN 0 ELSE 1000 END, 1000, now(), 1000, 1000
 FROM generate_series(1, 2000) n, generate_series(0, 34) day;
 INSERT INTO traffic_usage SELECT user_id, bucket, node_client_id, node_server_id, 1000, 1000 FROM usage_quarter
 WHERE bucket > now() - interval '14 days';
 INSERT INTO usage_hourly SELECT user_id, bucket - n * interval '35 days', node_client_id, node_server_id, 1000, 1000
 FROM usage_quarter, generate_series(0, 2) n;
+INSERT INTO user_package_usage
+SELECT user_id, bucket, 1 + (abs(hashtext(user_id::text)) % 300000), node_server_id, 1000, 0, 0, 0, 0 FROM usage_hourly;
 INSERT INTO usage_daily SELECT user_id, bucket, node_client_id, node_server_id, 1000, 1000 FROM usage_hourly;
 ANALYZE;
