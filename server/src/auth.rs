@@ -8,7 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use jwks::{Jwks, JwksUrl};
-pub use jwt::{InvalidToken, Jwt, Keys, MIN_SECRET_BYTES, Rules, Verifier, mint};
+pub use jwt::{
+    InvalidToken, Jwt, Keys, MAX_SUBJECT, MIN_SECRET_BYTES, Rules, Verifier, is_subject, mint,
+};
 pub use token::{Digest, NodeSecret, Secret};
 
 use crate::nodes::NodeServerId;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-use telecom_server::auth::{Role, mint};
+use telecom_server::auth::{MAX_SUBJECT, Role, is_subject, mint};
 use telecom_server::config::{InvalidConfig, Problem, Signing, TelecomConfig};
 use telecom_server::domain::Job;
 use telecom_server::failure::Failure;
@@ -28,6 +28,9 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// A development token that works for longer is forgotten somewhere.
+const LONGEST_LIFE: Duration = Duration::from_hours(366 * 24);
 
 #[derive(Subcommand)]
 enum Command {
@@ -63,10 +66,10 @@ enum Command {
         #[arg(long, value_parser = role)]
         role: Role,
         /// Whom it is issued to; for the role user, the id of a subscriber.
-        #[arg(long, default_value = "development")]
+        #[arg(long, default_value = "development", value_parser = subject)]
         subject: String,
-        /// How long it works.
-        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+        /// How long it works: from a second to a year.
+        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = lifetime, allow_hyphen_values = true)]
         ttl: Duration,
     },
     /// Do one of the jobs once and print what it did as a line of JSON.
@@ -78,8 +81,8 @@ enum Command {
         name: String,
         #[command(flatten)]
         source: Source,
-        /// How long it may take.
-        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+        /// How long it may take, a second at least.
+        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = time)]
         timeout: Duration,
     },
 }
@@ -111,6 +114,32 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
         .ok_or_else(|| "not a duration, such as 30s or 2m".to_owned())
+}
+
+/// Time to do something in.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time < Duration::from_secs(1) {
+        return Err("shorter than a second".to_owned());
+    }
+    Ok(time)
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = time(text)?;
+    if lifetime > LONGEST_LIFE {
+        return Err("longer than a year, 8784h".to_owned());
+    }
+    Ok(lifetime)
+}
+
+fn subject(text: &str) -> Result<String, String> {
+    if !is_subject(text) {
+        let reason =
+            format!("1 to {MAX_SUBJECT} printable characters of ASCII, as the server takes them");
+        return Err(reason);
+    }
+    Ok(text.to_owned())
 }
 
 fn main() -> ExitCode {
@@ -195,6 +224,8 @@ fn missing(key: &str, reason: &str) -> Problem {
 const NO_URL: &str = "is not set; it is postgresql://user:password@host:5432/database";
 const NO_KEYS: &str = "is not set, nor auth.jwks_url; methods are never open: give 32 or more random bytes, such as the output of `openssl rand -hex 32`, or the URL of your issuer's keys";
 
+const NO_SECRET: &str = "is not set; it is what the server's tokens are signed with";
+
 fn required(config: &TelecomConfig) -> Result<Required, Failure> {
     match (config.database.clone(), config.auth.keys.clone()) {
         (Some(database), Some(keys)) => Ok(Required { database, keys }),
@@ -255,9 +286,9 @@ fn token(config: &TelecomConfig, role: Role, subject: &str, ttl: Duration) -> Re
         return Err(Failure::Usage(reason.to_owned()));
     }
     let secret = match &config.auth.keys {
-        Some(Signing::Secrets(secrets)) => secrets.first().ok_or(NO_KEYS),
+        Some(Signing::Secrets(secrets)) => secrets.first().ok_or(NO_SECRET),
         Some(Signing::Jwks(_)) => Err("is not set: tokens come from the issuer of auth.jwks_url"),
-        None => Err(NO_KEYS),
+        None => Err(NO_SECRET),
     };
     let secret =
         secret.map_err(|reason| InvalidConfig(vec![missing("auth.jwt_secret", reason)]))?;

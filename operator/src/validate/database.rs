@@ -8,7 +8,7 @@ use super::secrets::{Scope, check};
 use super::{Database, DatabaseSource, Embedded, External, OperatorDefaults, Problem};
 use crate::names;
 use crate::quantity::{self, Quantity};
-use crate::references::{KeyFacts, LiveClaim, Purpose, SecretFact, SecretKey};
+use crate::references::{KeyFacts, Live, LiveClaim, Purpose, SecretFact, SecretKey};
 
 pub(super) fn validate(
     scope: &Scope<'_>,
@@ -19,6 +19,14 @@ pub(super) fn validate(
         Some(wanted) => Some(embedded(scope, operator, wanted, problems)),
         None => external(scope, problems),
     }
+}
+
+/// What the data was written with. Before the first migration there is none to speak of, and an image
+/// that cannot be pulled gives way to the operator's.
+fn pinned_image(live: &Live) -> Option<String> {
+    let migrated = live.deployment.is_some() || !live.migrations_succeeded.is_empty();
+    let image = live.pinned_database_image.as_ref();
+    image.filter(|_| migrated).cloned()
 }
 
 fn embedded(
@@ -44,7 +52,7 @@ fn embedded(
     let pinned = wanted.image.is_none();
     let image = wanted
         .image
-        .or_else(|| live.pinned_database_image.clone())
+        .or_else(|| pinned_image(live))
         .unwrap_or_else(|| operator.postgres_image.clone());
     let storage_class = match claim {
         Some(claim) => claim.storage_class.clone(),

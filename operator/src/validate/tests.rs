@@ -304,13 +304,17 @@ fn defaults_that_depend_on_something_else() {
 fn a_pinned_database_image_survives_an_upgrade_of_the_operator() {
     let mut facts = Facts::default();
     facts.live.pinned_database_image = Some("postgres:14".to_owned());
-    let image = |spec: &str| match valid(spec, &facts).database.source {
+    let image = |facts: &Facts, spec: &str| match valid(spec, facts).database.source {
         DatabaseSource::Embedded(embedded) => (embedded.image, embedded.pinned),
         DatabaseSource::External(_) => panic!("external"),
     };
-    assert_eq!(image("{}"), ("postgres:14".to_owned(), true));
+    // Nothing was ever migrated: it may never have started.
+    let own = operator().postgres_image;
+    assert_eq!(image(&facts, "{}"), (own, true));
+    facts.live.migrations_succeeded = ["some".to_owned()].into();
+    assert_eq!(image(&facts, "{}"), ("postgres:14".to_owned(), true));
     assert_eq!(
-        image("database: {embedded: {image: 'postgres:15'}}"),
+        image(&facts, "database: {embedded: {image: 'postgres:15'}}"),
         ("postgres:15".to_owned(), false)
     );
 }

@@ -37,6 +37,10 @@ impl JwksUrl {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const SHAPE: &str = "must be a URL such as https://issuer.example/.well-known/jwks.json";
         let url: http::Uri = text.parse().map_err(|_| SHAPE)?;
+        // It would be logged, and sent to nobody.
+        if url.authority().is_some_and(|it| it.as_str().contains('@')) {
+            return Err("must not hold a user or a password: such keys are public");
+        }
         match url.scheme_str() {
             Some("https" | "http") if url.host().is_some_and(|host| !host.is_empty()) => {
                 Ok(Self(url))

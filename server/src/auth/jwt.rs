@@ -14,8 +14,8 @@ use crate::users::UserId;
 pub const MIN_SECRET_BYTES: usize = 32;
 /// Clocks of issuers may be this far off.
 const LEEWAY: Duration = Duration::from_secs(30);
-/// A subject ends up in log lines and audit rows.
-const MAX_SUBJECT: usize = 200;
+/// Most characters of a subject.
+pub const MAX_SUBJECT: usize = 200;
 
 /// What a good token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,10 +131,7 @@ impl Verifier {
     fn read(&self, claims: &Value) -> Result<Jwt, InvalidToken> {
         let invalid = |claim: &str| InvalidToken::Claim(claim.to_owned());
         let subject = claims["sub"].as_str().ok_or_else(|| invalid("sub"))?;
-        if subject.is_empty()
-            || subject.len() > MAX_SUBJECT
-            || !subject.chars().all(|c| c.is_ascii_graphic() || c == ' ')
-        {
+        if !is_subject(subject) {
             return Err(invalid("sub"));
         }
         let user = subject.parse().ok();
@@ -157,6 +154,12 @@ impl Verifier {
             roles,
         })
     }
+}
+
+/// Whether a token can be issued to this subject: it ends up in log lines and audit rows.
+pub fn is_subject(text: &str) -> bool {
+    (1..=MAX_SUBJECT).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_graphic() || c == ' ')
 }
 
 /// The claim of that name, or the one that the path with dots leads to.

@@ -238,6 +238,7 @@ fn in_words(expected: &str) -> &str {
         "u16" | "u32" | "u64" | "usize" | "i32" | "i64" => "a whole number",
         "f64" => "a number",
         "a boolean" | "bool" => "true or false",
+        "a map" => "a mapping of keys",
         other if other.starts_with("struct ") => "a mapping of keys",
         other => other,
     }

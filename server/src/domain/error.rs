@@ -41,12 +41,10 @@ pub enum DomainError {
     #[error("a factor is set for exactly that moment already")]
     FactorExists,
     /// Somebody else has written since the caller read.
-    #[error("{thing} has changed since `{given}`: read it again")]
+    #[error("{thing} has changed since the state that the etag is of: read it again")]
     EtagStale {
         /// What has changed.
         thing: Thing,
-        /// The etag the caller based the change on.
-        given: String,
     },
     /// Something else has to be done first.
     #[error(transparent)]

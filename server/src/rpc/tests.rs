@@ -211,9 +211,9 @@ fn no_status_is_larger_than_clients_read() {
     let violation = Violation::new(field, "must have a key of 1 to 63 letters, digits and dots");
     for refusal in [
         Refusal::Invalid(vec![violation; 70]),
-        Refusal::Domain(DomainError::EtagStale {
-            thing: Thing::new(Kind::NodeServer, 7),
-            given: "é".repeat(1 << 20),
+        Refusal::Domain(DomainError::NameTaken {
+            kind: Kind::NodeServer,
+            name: "é".repeat(1 << 20),
         }),
     ] {
         let http = refusal.into_status(&"0".repeat(32)).into_http::<String>();

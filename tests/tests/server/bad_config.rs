@@ -142,6 +142,25 @@ async fn files_say_what_is_wrong_with_them() {
 }
 
 #[tokio::test]
+async fn files_say_what_is_wrong_with_who_may_call() {
+    for (yaml, expected) in [
+        (
+            "auth: {role_mapping: [noc]}",
+            "FILE: auth.role_mapping: found sequence, expected a mapping of keys",
+        ),
+        (
+            "auth: {jwks_url: 'https://me:hunter2@id.example.com/keys'}",
+            "FILE: auth.jwks_url: must not hold a user or a password",
+        ),
+    ] {
+        let (code, errors) = check(Some(yaml), &[]).await;
+        assert_eq!(code, 2, "{yaml}: {errors}");
+        assert!(errors.contains(expected), "{yaml}:\n{errors}");
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+}
+
+#[tokio::test]
 async fn variables_say_what_is_wrong_with_them() {
     for (name, value, expected) in [
         (

@@ -240,6 +240,36 @@ async fn the_token_command_mints_what_the_server_takes() {
             2,
             "the id of a subscriber: a UUID",
         ),
+        (
+            &secret,
+            &["--role", "admin", "--subject", "two\nlines"],
+            2,
+            "1 to 200 printable characters",
+        ),
+        (
+            &secret,
+            &["--role", "admin", "--subject", ""],
+            2,
+            "1 to 200 printable characters",
+        ),
+        (
+            &secret,
+            &["--role", "admin", "--ttl", "0s"],
+            2,
+            "shorter than a second",
+        ),
+        (
+            &secret,
+            &["--role", "admin", "--ttl", "-5m"],
+            2,
+            "not a duration",
+        ),
+        (
+            &secret,
+            &["--role", "admin", "--ttl", "8785h"],
+            2,
+            "longer than a year",
+        ),
         (&[], &["--role", "admin"], 2, "auth.jwt_secret: is not set"),
         (
             &[("TELECOM__AUTH__JWT_SECRET", "short")],

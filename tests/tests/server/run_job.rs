@@ -340,10 +340,13 @@ async fn what_cannot_be_run_says_why() {
     ] {
         assert!(text.contains(name), "{text}");
     }
-    let output = migrated
-        .run(&["refreshServerStatus", "--timeout", "soon"])
-        .await;
-    assert_eq!(output.status.code(), Some(2));
+    for (timeout, complaint) in [("soon", "not a duration"), ("0s", "shorter than a second")] {
+        let arguments = ["refreshServerStatus", "--timeout", timeout];
+        let output = migrated.run(&arguments).await;
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(complaint), "{text}");
+    }
 
     let empty = Database::empty();
     let output = empty.run(&["refreshServerStatus"]).await;
