@@ -23,7 +23,7 @@ tests/fuzz/lock.sh
 
 # What cargo-fuzz passes on, but for the sanitizers, which only a nightly compiler has: there is no
 # unsafe code here that they would watch. With --target, build scripts and macros go without.
-coverage=(
+flags=(
     --cfg fuzzing
     -Cpasses=sancov-module
     -Cllvm-args=-sanitizer-coverage-level=4
@@ -33,7 +33,7 @@ coverage=(
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0
 )
 started=$SECONDS
-RUSTFLAGS="${coverage[*]}" cargo build --quiet --manifest-path "$manifest" --target "$host" --bins
+RUSTFLAGS="${flags[*]}" cargo build --quiet --manifest-path "$manifest" --target "$host" --bins
 echo "fuzz: built in $((SECONDS - started))s"
 
 programs=$CARGO_TARGET_DIR/$host/debug
