@@ -27,6 +27,14 @@ pub(super) fn time(timestamp: Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(timestamp.seconds, nanos)
 }
 
+/// `None` when it is negative, or when the nanoseconds are none. `Duration`'s own conversion overflows at
+/// the least of all seconds.
+pub(super) fn span(duration: Duration) -> Option<std::time::Duration> {
+    let seconds = u64::try_from(duration.seconds).ok()?;
+    let nanos = u32::try_from(duration.nanos).ok()?;
+    (nanos < 1_000_000_000).then(|| std::time::Duration::new(seconds, nanos))
+}
+
 pub(super) fn micros(micros: i64) -> Duration {
     let nanos = i32::try_from(micros % 1_000_000).unwrap_or_default() * 1000;
     Duration {

@@ -206,6 +206,26 @@ fn negative_and_positive_skews_keep_their_sign() {
 }
 
 #[test]
+fn a_duration_is_read_whole_or_not_at_all() {
+    let week = Duration::from_hours(7 * 24);
+    for (seconds, nanos, expected) in [
+        (0, 0, Some(Duration::ZERO)),
+        (604_800, 0, Some(week)),
+        (1, 999_999_999, Some(Duration::new(1, 999_999_999))),
+        (1, 1_000_000_000, None),
+        (1, -1, None),
+        (-1, 0, None),
+        (0, i32::MIN, None),
+        (i64::MIN, 0, None),
+        (i64::MIN, i32::MIN, None),
+        (i64::MAX, i32::MAX, None),
+    ] {
+        let given = prost_types::Duration { seconds, nanos };
+        assert_eq!(convert::span(given), expected, "{seconds} {nanos}");
+    }
+}
+
+#[test]
 fn no_status_is_larger_than_clients_read() {
     let field = format!("config.metadata[\"{}\"]", "é".repeat(63));
     let violation = Violation::new(field, "must have a key of 1 to 63 letters, digits and dots");

@@ -77,24 +77,71 @@ fn names() -> BTreeSet<String> {
     fields.map(|field| field.name().to_owned()).collect()
 }
 
-/// For each entrance nothing, a message that makes sense, and that message without each of its fields.
+/// For each entrance nothing, a message that makes sense, and that message with each of its fields
+/// left out and at its extremes. When the one that makes sense is refused, fuzzing would see refusals only.
 pub fn requests() -> Vec<Vec<u8>> {
     let mut inputs = Vec::new();
     for (number, door) in doors().iter().enumerate() {
         let choice = u8::try_from(number).expect("an entrance that a byte can choose");
         let whole = sensible(&door.method.input(), 0);
-        let bytes = whole.encode_to_vec();
-        assert_eq!(send(door, &bytes), Outcome::Accepted, "{door:?} {whole:?}");
-        let less = whole.fields().map(|(field, _)| {
-            let mut less = whole.clone();
-            less.clear_field(&field);
-            less.encode_to_vec()
-        });
-        let less: Vec<_> = less.chain([bytes.clone(), Vec::new()]).collect();
-        let chosen = |bytes: Vec<u8>| [&[choice], bytes.as_slice()].concat();
-        inputs.extend(less.into_iter().map(chosen));
+        let outcome = send(door, &whole.encode_to_vec());
+        assert_eq!(outcome, Outcome::Accepted, "{}", door.path);
+        for message in variants(&whole).iter().chain([&whole]) {
+            inputs.push([&[choice], message.encode_to_vec().as_slice()].concat());
+        }
+        inputs.push(vec![choice]);
     }
     inputs
+}
+
+/// The message with one field changed, at any depth.
+fn variants(message: &DynamicMessage) -> Vec<DynamicMessage> {
+    let mut variants = Vec::new();
+    for (field, value) in message.fields() {
+        let mut less = message.clone();
+        less.clear_field(&field);
+        variants.push(less);
+        for value in extremes(value) {
+            let mut changed = message.clone();
+            changed.set_field(&field, value);
+            variants.push(changed);
+        }
+    }
+    variants
+}
+
+fn extremes(value: &Value) -> Vec<Value> {
+    let one = |text: &str| Value::String(text.to_owned());
+    match value {
+        Value::I32(_) => [-1, i32::MIN, i32::MAX].map(Value::I32).into(),
+        Value::I64(_) => [-1, i64::MIN, i64::MAX, 1 << 38].map(Value::I64).into(),
+        Value::U32(_) => [0, 501, u32::MAX].map(Value::U32).into(),
+        Value::U64(_) => [0, 1 << 50, u64::MAX].map(Value::U64).into(),
+        Value::F64(_) => [-1.0, f64::NAN, f64::INFINITY].map(Value::F64).into(),
+        Value::EnumNumber(_) => [0, -1, 99].map(Value::EnumNumber).into(),
+        Value::String(_) => [one("\u{7f}"), one(&"é".repeat(300)), one(&"x".repeat(1100))].into(),
+        Value::Message(below) => {
+            let below = variants(below).into_iter();
+            below.map(Value::Message).collect()
+        }
+        Value::List(values) => {
+            let many = values.iter().cycle().take(1100).cloned().collect();
+            let changed = values.iter().flat_map(extremes);
+            changed
+                .map(|value| Value::List(vec![value]))
+                .chain([Value::List(many)])
+                .collect()
+        }
+        Value::Map(_) => {
+            let pair = |n: usize| (MapKey::String(n.to_string()), one("value"));
+            let bad = (MapKey::String("a \"b\".]\n".to_owned()), one("\0"));
+            vec![
+                Value::Map([bad].into()),
+                Value::Map((0..40).map(pair).collect()),
+            ]
+        }
+        Value::Bool(_) | Value::Bytes(_) | Value::F32(_) => Vec::new(),
+    }
 }
 
 fn sensible(kind: &MessageDescriptor, depth: u32) -> DynamicMessage {

@@ -105,12 +105,18 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let header = br#"{"alg":"HS256","typ":"JWT"}"#;
     let good = br#"{"sub":"somebody","role":"admin","exp":99999999999}"#;
     let listed = br#"{"sub":"0190f3a1-7c11-7cc3-98c4-dc0c0c07398f","iss":"issuer","aud":["audience"],"nbf":1,"iat":1,"exp":99999999999,"realm":{"roles":["boss","customer"]}}"#;
+    let long = |length| {
+        let subject = "x".repeat(length);
+        format!(r#"{{"sub":"{subject}","role":"admin","exp":99999999999}}"#)
+    };
     let join = |choice: u8, claims: &[u8]| [&[choice], &header[..], &[0], claims].concat();
     vec![
         b"\0Bearer tnode_1_secret".to_vec(),
         b"\0Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.AAAA".to_vec(),
         b"\0Basic YTpi".to_vec(),
         join(128, good),
+        join(128, long(200).as_bytes()),
+        join(128, long(201).as_bytes()),
         join(129, listed),
         join(129, good),
     ]

@@ -159,7 +159,13 @@ async fn each_field_of_a_request_on_a_node_is_checked() {
         fields(&admin.set_maintenance(long).await.unwrap_err()),
         ["reason"]
     );
-    for (seconds, nanos) in [(-1, 0), (7 * 86400 + 1, 0), (i64::MAX, 0), (0, -1)] {
+    for (seconds, nanos) in [
+        (-1, 0),
+        (7 * 86400 + 1, 0),
+        (i64::MAX, 0),
+        (i64::MIN, 0),
+        (0, -1),
+    ] {
         let grace_period = Some(prost_types::Duration { seconds, nanos });
         let request = RotateTokenRequest {
             id: node.id,

@@ -84,8 +84,7 @@ pub(super) fn rotation(
     let id = id(request.id)?;
     let grace = match request.grace_period {
         None => DEFAULT_GRACE,
-        Some(given) => Duration::try_from(given)
-            .ok()
+        Some(given) => convert::span(given)
             .filter(|grace| *grace <= MAX_GRACE)
             .ok_or_else(|| Refusal::field("grace_period", "must be between 0 and 7 days"))?,
     };
