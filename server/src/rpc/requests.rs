@@ -35,21 +35,23 @@ pub(super) fn needed_etag(given: String) -> Result<String, Refusal> {
     etag(given).ok_or_else(|| Refusal::field("etag", description))
 }
 
-/// The fields of `config` that a mask names; none means all.
-pub(super) fn mask<F: Copy>(
+/// The fields of `config` that a mask names, each once however often it does; none means all.
+pub(super) fn mask<F: Copy + PartialEq>(
     mask: Option<FieldMask>,
     known: &[(&'static str, F)],
 ) -> Result<Vec<F>, Refusal> {
-    let paths = mask.unwrap_or_default().paths;
-    let fields = paths.iter().map(|path| {
-        let field = known.iter().find(|(name, _)| name == path);
-        field.map(|(_, field)| *field).ok_or_else(|| {
+    let mut fields = Vec::new();
+    for path in mask.unwrap_or_default().paths {
+        let Some((_, field)) = known.iter().find(|(name, _)| *name == path) else {
             let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
             let description = format!("must name fields of config: {}", names.join(", "));
-            Refusal::field("update_mask", &description)
-        })
-    });
-    fields.collect()
+            return Err(Refusal::field("update_mask", &description));
+        };
+        if !fields.contains(field) {
+            fields.push(*field);
+        }
+    }
+    Ok(fields)
 }
 
 /// The key of a create and what the whole request said; an empty key is none.

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use prost_types::{FieldMask, FileDescriptorSet};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::methods::{Access, METHODS, SERVICES};
 use super::status::{self, Refusal};
-use super::{convert, deadline};
+use super::{convert, deadline, requests};
 use crate::domain::{DomainError, Kind, Thing};
+use crate::packages::SeriesField;
 use crate::store::StoreError;
 use crate::violation::Violation;
 
@@ -222,6 +223,22 @@ fn a_duration_is_read_whole_or_not_at_all() {
     ] {
         let given = prost_types::Duration { seconds, nanos };
         assert_eq!(convert::span(given), expected, "{seconds} {nanos}");
+    }
+}
+
+#[test]
+fn a_mask_names_each_field_once() {
+    let fields = |paths: &[&str]| {
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        requests::mask(Some(FieldMask { paths }), &SeriesField::ALL)
+    };
+    let (name, order) = (SeriesField::Name, SeriesField::DisplayOrder);
+    assert_eq!(fields(&[]).unwrap(), []);
+    assert_eq!(fields(&["name"; 500]).unwrap(), [name]);
+    let mixed = ["display_order", "name", "display_order"];
+    assert_eq!(fields(&mixed).unwrap(), [order, name]);
+    for unknown in ["", "Name", "config.name", "id"] {
+        assert!(fields(&["name", unknown]).is_err(), "{unknown}");
     }
 }
 
