@@ -23,10 +23,14 @@ async fn old_day(pool: &PgPool, table: &str, days: i32) -> Result<()> {
 /// Usage of ten bytes on the day so many days ago, as it was reported and in its quarter of an hour.
 async fn usage(pool: &PgPool, days: i32, billed: i32) -> Result<()> {
     const AT: &str = "date_trunc('day', now(), 'UTC') - $1 * interval '24 hours'";
-    let reported =
-        format!("INSERT INTO traffic_usage VALUES (gen_random_uuid(), {AT}, 1, 1, 10, 0)");
+    let reported = format!(
+        "INSERT INTO traffic_usage (user_id, used_at, node_client_id, node_server_id, upload, download) \
+         VALUES (gen_random_uuid(), {AT}, 1, 1, 10, 0)"
+    );
     let quarter = format!(
-        "INSERT INTO usage_quarter SELECT gen_random_uuid(), {AT}, 1, 1, 10, 0, 10, 0, $2, 0, now()"
+        "INSERT INTO usage_quarter (user_id, bucket, node_client_id, node_server_id, raw_upload, raw_download, \
+         factored_upload, factored_download, rolled_upload, billed_upload, last_used_at) \
+         SELECT gen_random_uuid(), {AT}, 1, 1, 10, 0, 10, 0, 10, $2, now()"
     );
     let query = sqlx::query(AssertSqlSafe(reported)).bind(days);
     query.execute(pool).await?;
