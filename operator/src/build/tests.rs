@@ -280,7 +280,8 @@ proptest! {
         let mut facts = Facts::default();
         facts.live.service_monitor_kind = true;
         if migrated {
-            facts.live.database_claim = Some(claim("1Mi", None));
+            // The smallest size that there is above.
+            facts.live.database_claim = Some(claim("1M", None));
             let uri = SecretFact::of_value(b"postgresql://telecom:x@h/telecom");
             facts.secrets.insert(SecretKey::embedded_database_uri(&name), uri);
             let hash = plan(&cluster, &facts).migration.hash;
