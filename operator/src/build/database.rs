@@ -102,6 +102,9 @@ fn stateful_set(cluster: &Validated, embedded: &Embedded) -> Result<Object, Buil
         metadata,
         spec: Some(StatefulSetSpec {
             replicas: Some(1),
+            // With the default, a Pod that never became ready is not replaced when its image is corrected:
+            // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+            pod_management_policy: Some("Parallel".to_owned()),
             service_name: Some(name.clone()),
             selector: LabelSelector {
                 match_labels: Some(names::selector(&cluster.name, Component::Database)),

@@ -27,6 +27,22 @@ async fn an_image_that_cannot_be_pulled_is_named_and_heals() {
 }
 
 #[tokio::test]
+async fn a_database_image_that_cannot_be_pulled_is_named_and_heals() {
+    scenario("database-image", async |s| {
+        let wrong = json!({"embedded": {"image": "127.0.0.1:1/postgres/none:9"}});
+        s.apply_cluster("demo", json!({"database": wrong})).await?;
+        let message = s
+            .condition("demo", "DatabaseReady", "False", "ImagePullFailed")
+            .await?;
+        assert!(message.contains("127.0.0.1:1/postgres/none:9"), "{message}");
+        let right = json!({"spec": {"database": {"embedded": {"image": null}}}});
+        s.merge::<TelecomCluster>("demo", right).await?;
+        s.ready("demo").await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_volume_that_does_not_bind_is_named_and_heals_when_its_class_appears() {
     scenario("volume", async |s| {
         let classes = Api::<StorageClass>::all(s.client.clone());
