@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "telecom/v1/audit.proto",
     "telecom/v1/node_agent.proto",
     "telecom/v1/node_client.proto",
@@ -12,6 +12,7 @@ const FILES: [&str; 8] = [
     "telecom/v1/package.proto",
     "telecom/v1/package_queue.proto",
     "telecom/v1/telecom.proto",
+    "telecom/v1/usage.proto",
     "telecom/v1/user.proto",
 ];
 

@@ -6,6 +6,7 @@ mod cron;
 mod error;
 mod manage;
 mod queues;
+mod usage;
 
 use tokio::time::Instant;
 
@@ -38,6 +39,7 @@ pub use manage::{
     AuditPage, CreatedServer, ErasedUser, Export, ExportRecord, Idempotency, ManageService,
     RotatedToken, ServerDetail, ServerPage, UserDetail, UserPage,
 };
+pub use usage::{ReceiveUsage, UsageReceipt};
 
 use crate::auth::Caller;
 

@@ -1,7 +1,7 @@
 //! The gRPC and metrics server over PostgreSQL.
 //!
 //! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`],
-//! [`packages`], [`partitions`], [`users`], [`audit`] and [`auth`] are the vocabulary all three
+//! [`packages`], [`partitions`], [`usage`], [`users`], [`audit`] and [`auth`] are the vocabulary all three
 //! share. [`serve`] puts the parts together.
 
 pub mod audit;
@@ -23,5 +23,6 @@ pub mod rpc;
 pub mod sampler;
 pub mod serve;
 pub mod store;
+pub mod usage;
 pub mod users;
 pub mod violation;

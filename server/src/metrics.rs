@@ -13,9 +13,11 @@ mod runtime;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod usage;
 
 pub use exposition::{Format, render};
 pub use upkeep::Upkeep;
+pub use usage::Usage;
 
 /// Every metric the server counts in; a clone counts in the same.
 #[derive(Debug, Clone)]
@@ -50,6 +52,8 @@ pub struct Metrics {
     pub pool_connections: IntGaugeVec,
     /// The maintenance of partitions.
     pub upkeep: Upkeep,
+    /// Usage that nodes report.
+    pub usage: Usage,
     started: Instant,
 }
 
@@ -144,6 +148,7 @@ impl Metrics {
                 &["state"],
             )?,
             upkeep: Upkeep::new(&registry)?,
+            usage: Usage::new(&registry)?,
             started: Instant::now(),
             registry,
         };

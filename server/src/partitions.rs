@@ -52,6 +52,10 @@ const LATEST_REPORT: TimeDelta = TimeDelta::days(7);
 /// Days that are made ahead: a maintenance that fails for as long stops nobody.
 const DAYS_AHEAD: Days = Days::new(2);
 
+/// A repeated report is known as one this long: a row of it may be dated a day ahead of its arrival, and
+/// would be taken again as long as it is not too old.
+const REPEATED_REPORT: TimeDelta = TimeDelta::days(7 + 1);
+
 /// Events that could not be taken up are kept this long.
 const DEAD_LETTER: TimeDelta = TimeDelta::days(30);
 /// A repetition of an event is known as one this long: as long as it can lie among the dead letters,
@@ -119,8 +123,8 @@ pub fn pruned(retention: &Retention) -> [Rows; 6] {
     [
         // No retry can mean it any more.
         rows("idempotency_key", "created_at", TimeDelta::days(1)),
-        rows("usage_report", "received_at", raw),
-        rows("usage_refused", "refused_at", raw),
+        rows("usage_report", "received_at", raw.max(REPEATED_REPORT)),
+        rows("usage_refused", "refused_at", raw.max(REPEATED_REPORT)),
         rows("outbox_event", "published_at", TimeDelta::days(1)),
         rows("consumed_event", "consumed_at", CONSUMED),
         Rows {

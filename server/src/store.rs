@@ -24,7 +24,11 @@ pub mod queued_packages;
 mod replica;
 pub mod schema;
 pub mod subscribers;
+pub mod traffic_usage;
 mod transaction;
+pub mod usage_quarters;
+pub mod usage_refused;
+pub mod usage_reports;
 pub mod user_nodes;
 
 pub use database::{Database, PoolCounts};

@@ -42,6 +42,7 @@ mod server {
     mod shutdown;
     mod telecom;
     mod telecom_history;
+    mod usage;
     mod users;
     mod users_export;
     mod users_queue;

@@ -15,7 +15,7 @@ use super::{Context, DomainError, Processor};
 /// Serves node agents.
 #[derive(Debug, Clone)]
 pub struct AgentService {
-    database: Database,
+    pub(super) database: Database,
     offline_timeout: Duration,
 }
 

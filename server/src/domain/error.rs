@@ -37,6 +37,14 @@ pub enum DomainError {
         /// The queued package that it became.
         id: i64,
     },
+    /// Another report has the boot and the number.
+    #[error("another report of boot {boot_id} had the number {seq}")]
+    SeqReused {
+        /// The node's boot.
+        boot_id: String,
+        /// The number.
+        seq: i64,
+    },
     /// A factor is set for exactly that moment.
     #[error("a factor is set for exactly that moment already")]
     FactorExists,

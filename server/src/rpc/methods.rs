@@ -81,8 +81,9 @@ const SUBSCRIBERS: &[Role] = &[Role::Admin, Role::Support];
 const EVERYBODY: &[Role] = &[Role::Admin, Role::Support, Role::Viewer, Role::User];
 const NODE: &[Role] = &[Role::Node];
 
-pub(super) const METHODS: [Method; 43] = [
+pub(super) const METHODS: [Method; 44] = [
     method(AGENT, "Heartbeat", NODE),
+    method(AGENT, "ReportUsage", NODE),
     method(AUDIT, "ListAudit", ADMIN),
     method(NODE_CLIENTS, "ListNodeClients", NETWORK),
     method(NODE_CLIENTS, "ShowNodeClient", NETWORK),

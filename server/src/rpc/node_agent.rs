@@ -1,7 +1,9 @@
 //! The `NodeAgent` service.
 
 use telecom_proto::v1::node_agent_server::NodeAgent;
-use telecom_proto::v1::{HeartbeatRequest, HeartbeatResponse};
+use telecom_proto::v1::{
+    HeartbeatRequest, HeartbeatResponse, ReportUsageRequest, ReportUsageResponse,
+};
 use tonic::{Request, Response, Status};
 
 use super::call::{context, refuse};
@@ -10,6 +12,8 @@ use super::status::Refusal;
 use crate::domain::{AgentService, HeartbeatReceipt, Processor as _, ReceiveHeartbeat};
 use crate::metrics::Metrics;
 use crate::nodes::PROTOCOL_VERSIONS;
+
+mod usage;
 
 /// Maps `NodeAgent` to the domain.
 #[derive(Debug)]
@@ -64,5 +68,15 @@ impl NodeAgent for Rpc {
             heartbeat_interval: Some(convert::duration(receipt.interval)),
             maintenance: receipt.recorded.maintenance,
         }))
+    }
+
+    async fn report_usage(
+        &self,
+        mut request: Request<ReportUsageRequest>,
+    ) -> Result<Response<ReportUsageResponse>, Status> {
+        let context = context(&mut request)?;
+        let report = usage::take(&self.agents, &self.metrics, &context, request.into_inner());
+        let response = report.await.map_err(|refusal| refuse(refusal, &context))?;
+        Ok(Response::new(response))
     }
 }

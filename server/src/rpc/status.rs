@@ -188,6 +188,7 @@ fn domain(error: DomainError) -> Answer {
             Answer::new(Code::AlreadyExists, "ORDER_EXISTS", sentence)
                 .with("queued_package_id", id.to_string())
         }
+        DomainError::SeqReused { .. } => Answer::new(Code::AlreadyExists, "SEQ_REUSED", sentence),
         DomainError::FactorExists => Answer::new(Code::AlreadyExists, "FACTOR_EXISTS", sentence),
         DomainError::Obstacle(obstacle) => {
             Answer::new(Code::FailedPrecondition, reason(&obstacle), sentence)

@@ -1,9 +1,12 @@
 //! Statements on `node_client_factor`: rows are added, and go only with their node client.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::{StoreError, Transaction};
-use crate::nodes::{Factor, FactorFrom, NodeClientId};
+use crate::nodes::{Factor, FactorFrom, NodeClientId, NodeServerId};
+use crate::usage::Factors;
 
 /// The constraint that keeps moments unique.
 pub const UNIQUE_MOMENT: &str = "node_client_factor_pkey";
@@ -60,6 +63,35 @@ pub async fn coming(
         })
     });
     factors.collect()
+}
+
+/// The node clients of a node server that are among `ids`, each with all its factors.
+pub async fn of_server(
+    transaction: &mut Transaction,
+    node: NodeServerId,
+    ids: &[NodeClientId],
+) -> Result<BTreeMap<NodeClientId, Factors>, StoreError> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        "SELECT f.node_client_id, f.factor_millionths, f.valid_from \
+         FROM node_client c JOIN node_client_factor f ON f.node_client_id = c.id \
+         WHERE c.node_server_id = $1 AND c.id = ANY($2::int[])",
+        node.0,
+        &ids,
+    )
+    .fetch_all(transaction)
+    .await?;
+    let mut factors = BTreeMap::<_, Vec<_>>::new();
+    for row in rows {
+        let from = FactorFrom {
+            factor: from_stored(row.factor_millionths)?,
+            valid_from: row.valid_from,
+        };
+        let of_client = factors.entry(NodeClientId(row.node_client_id));
+        of_client.or_default().push(from);
+    }
+    let factors = factors.into_iter();
+    Ok(factors.map(|(id, of)| (id, Factors::new(of))).collect())
 }
 
 pub(super) fn from_stored(millionths: i64) -> Result<Factor, StoreError> {

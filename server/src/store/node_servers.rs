@@ -127,6 +127,18 @@ pub async fn lock(
     .transpose()
 }
 
+/// The database's clock, if the node server is registered.
+pub async fn clock(
+    transaction: &mut Transaction,
+    id: NodeServerId,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let now = sqlx::query_scalar!(
+        "SELECT now() AS \"now!\" FROM node_server WHERE id = $1",
+        id.0,
+    );
+    Ok(now.fetch_optional(transaction).await?)
+}
+
 /// Adds a node server and gives it its number.
 pub async fn insert(
     transaction: &mut Transaction,

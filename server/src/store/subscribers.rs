@@ -3,7 +3,7 @@
 //! The row is also the lock of everything that belongs to the subscriber: who changes their queue
 //! holds it. Whoever needs several takes them by ascending id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::types::{Json, Uuid};
@@ -89,6 +89,22 @@ pub async fn lock(transaction: &mut Transaction, id: UserId) -> Result<Option<Us
         .await?
         .map(User::try_from)
         .transpose()
+}
+
+/// Those of the ids that there are, and whether they have been erased.
+pub async fn known(
+    transaction: &mut Transaction,
+    ids: &[UserId],
+) -> Result<HashMap<UserId, bool>, StoreError> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        "SELECT id, status = 'erased' AS \"erased!\" FROM subscriber WHERE id = ANY($1::uuid[])",
+        &ids,
+    )
+    .fetch_all(transaction)
+    .await?;
+    let known = rows.into_iter().map(|row| (UserId(row.id), row.erased));
+    Ok(known.collect())
 }
 
 /// Adds a subscriber.

@@ -66,3 +66,15 @@ pub fn current_trace_id() -> Option<String> {
         span.is_valid().then(|| span.trace_id().to_string())
     })
 }
+
+/// The current span as a `traceparent` header has it; `None` when its trace is not recorded.
+///
+/// <https://www.w3.org/TR/trace-context/#traceparent-header>
+pub fn sampled_traceparent() -> Option<String> {
+    Context::map_current(|context| {
+        let span = context.span();
+        let span = span.span_context();
+        let sampled = span.is_valid() && span.is_sampled();
+        sampled.then(|| format!("00-{}-{}-01", span.trace_id(), span.span_id()))
+    })
+}

@@ -1,0 +1,59 @@
+//! Why rows of usage are not taken.
+
+/// A row is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// Bytes below 0.
+    Negative,
+    /// Bytes above [`super::MAX_ROW_BYTES`].
+    TooLarge,
+    /// The node client is not one of the node server that reports.
+    NodeClientUnknown,
+    /// There is no such subscriber.
+    UserUnknown,
+    /// The subscriber has been erased.
+    UserErased,
+    /// Used too long ago.
+    TooOld,
+    /// Used too far ahead of the database's clock.
+    TooNew,
+    /// Used at no moment that there is.
+    TimeInvalid,
+    /// The subscriber's id is none.
+    UserInvalid,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Negative,
+        Self::TooLarge,
+        Self::NodeClientUnknown,
+        Self::UserUnknown,
+        Self::UserErased,
+        Self::TooOld,
+        Self::TooNew,
+        Self::TimeInvalid,
+        Self::UserInvalid,
+    ];
+
+    /// The name in SQL and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::TooLarge => "too_large",
+            Self::NodeClientUnknown => "node_client_unknown",
+            Self::UserUnknown => "user_unknown",
+            Self::UserErased => "user_erased",
+            Self::TooOld => "too_old",
+            Self::TooNew => "too_new",
+            Self::TimeInvalid => "time_invalid",
+            Self::UserInvalid => "user_invalid",
+        }
+    }
+
+    /// The refusal of a name that [`Self::as_str`] gave.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+}
