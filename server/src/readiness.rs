@@ -175,6 +175,7 @@ fn database_check(error: &StoreError) -> Check {
         StoreError::Conflict(_)
         | StoreError::Duplicate { .. }
         | StoreError::Orphan
+        | StoreError::PartitionMissing(_)
         | StoreError::Corrupt(_)
         | StoreError::Other(_) => "the database answers with an error; the server's log has it",
     })

@@ -235,6 +235,15 @@ fn store(error: &StoreError) -> Answer {
             "other writes got in the way four times",
         )
         .retry_after(Duration::from_millis(100)),
+        StoreError::PartitionMissing(_) => {
+            tracing::warn!(%error, "the maintenance of the database is behind");
+            Answer::new(
+                Code::Unavailable,
+                "PARTITION_MISSING",
+                "the database has no room for this time yet, but will have",
+            )
+            .retry_after(Duration::from_secs(1))
+        }
         StoreError::Duplicate { .. }
         | StoreError::Orphan
         | StoreError::Corrupt(_)

@@ -21,6 +21,9 @@ pub enum StoreError {
         /// The constraint.
         constraint: String,
     },
+    /// There is no partition for the row; the maintenance will make it.
+    #[error("there is no partition for the row: {0}")]
+    PartitionMissing(#[source] sqlx::Error),
     /// The row that this one belongs to is gone.
     #[error("the row this one belongs to is gone")]
     Orphan,
@@ -51,6 +54,8 @@ impl From<sqlx::Error> for StoreError {
             "57014" => Self::Deadline,
             "40001" | "40P01" | "55P03" => Self::Conflict(error),
             "23503" => Self::Orphan,
+            // A CHECK that has no name is that of a partitioned table on its rows' partitions.
+            "23514" if database.constraint().is_none() => Self::PartitionMissing(error),
             "23505" => Self::Duplicate {
                 constraint: database.constraint().unwrap_or_default().to_owned(),
             },

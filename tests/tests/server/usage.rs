@@ -11,8 +11,10 @@ use tonic::Code;
 
 use super::database::Database;
 use super::node_clients::{client_config, clients};
-use super::process::{Agent, Server, reason};
+use super::process::{Agent, Server, eventually, reason};
 use super::users::{create, users};
+
+mod refusals;
 
 /// A server with one node server and a node client on it.
 pub struct Site {
@@ -34,6 +36,11 @@ impl Site {
         let database = Database::empty();
         let server = Server::launch(&database.url, &[], &["serve", "--migrate"]).await;
         server.until_ready().await;
+        let done = "telecom_maintenance_runs_total{result=\"done\"}";
+        eventually("partitions", || async {
+            server.metric(done).await > Some(0.0)
+        })
+        .await;
         let (node, token) = server.node("fra-1").await;
         let client = node_client(&server, "alps", node.id, millionths).await;
         Self {

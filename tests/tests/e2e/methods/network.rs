@@ -8,9 +8,9 @@ use telecom_proto::v1::node_server_manage_client::NodeServerManageClient;
 use telecom_proto::v1::{
     CreateNodeClientRequest, CreateNodeServerRequest, DeleteNodeClientRequest,
     DeleteNodeServerRequest, HeartbeatRequest, ListNodeClientsRequest, ListNodeServersRequest,
-    NodeClient, NodeClientConfig, NodeServerConfig, NodeStatus, RotateTokenRequest,
-    SetFactorRequest, SetMaintenanceRequest, ShowNodeClientRequest, ShowNodeServerRequest,
-    UpdateNodeClientRequest, UpdateNodeServerRequest,
+    NodeClient, NodeClientConfig, NodeServerConfig, NodeStatus, ReportUsageRequest,
+    RotateTokenRequest, SetFactorRequest, SetMaintenanceRequest, ShowNodeClientRequest,
+    ShowNodeServerRequest, UpdateNodeClientRequest, UpdateNodeServerRequest, UsageRow,
 };
 use telecom_tests::door::Caller;
 use tonic::Code;
@@ -21,6 +21,8 @@ use super::Provider;
 pub(super) struct Network {
     pub(super) server: i32,
     pub(super) client: i32,
+    /// Of the node server.
+    token: String,
 }
 
 fn servers(caller: &Caller) -> NodeServerManageClient<Caller> {
@@ -32,15 +34,16 @@ fn clients(caller: &Caller) -> NodeClientManageClient<Caller> {
 }
 
 pub(super) async fn set_up(provider: &Provider) -> Result<Network> {
-    let server = node_server(provider).await?;
+    let (server, token) = node_server(provider).await?;
     let client = node_client(provider, server).await?;
     Ok(Network {
         server,
         client: client.id,
+        token,
     })
 }
 
-async fn node_server(provider: &Provider) -> Result<i32> {
+async fn node_server(provider: &Provider) -> Result<(i32, String)> {
     let mut admin = servers(&provider.admin);
     let create = CreateNodeServerRequest {
         config: Some(NodeServerConfig {
@@ -93,7 +96,7 @@ async fn node_server(provider: &Provider) -> Result<i32> {
     let shown = servers(&provider.support).show_node_server(show).await?;
     let performance = shown.into_inner().performance.unwrap();
     assert_eq!(performance.sessions, 12);
-    Ok(server.id)
+    Ok((server.id, rotated.token))
 }
 
 async fn beat(provider: &Provider, token: &str) -> Result<()> {
@@ -107,6 +110,28 @@ async fn beat(provider: &Provider, token: &str) -> Result<()> {
     };
     let mut agent = NodeAgentClient::new(provider.door.with(token)?);
     agent.heartbeat(heartbeat).await?;
+    Ok(())
+}
+
+/// The node tells what a subscriber used, and is answered the same when it repeats itself.
+pub(super) async fn report(provider: &Provider, network: &Network, user: &str) -> Result<()> {
+    let row = UsageRow {
+        user_id: user.to_owned(),
+        node_client_id: network.client,
+        used_at: Some(std::time::SystemTime::now().into()),
+        upload_bytes: 1_000,
+        download_bytes: 20_000,
+    };
+    let report = ReportUsageRequest {
+        boot_id: "8c9c3c1e-7a0e-4a52-9be0-0d3a5c0b9a11".into(),
+        seq: 1,
+        rows: vec![row],
+    };
+    let mut agent = NodeAgentClient::new(provider.door.with(&network.token)?);
+    for replayed in [false, true] {
+        let taken = agent.report_usage(report.clone()).await?.into_inner();
+        assert_eq!((taken.accepted, taken.replayed), (1, replayed));
+    }
     Ok(())
 }
 

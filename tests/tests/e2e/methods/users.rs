@@ -17,7 +17,7 @@ use telecom_tests::door::Caller;
 use tonic::Code;
 
 use super::Provider;
-use super::network::Network;
+use super::network::{self, Network};
 use super::packages::OnSale;
 
 fn users(caller: &Caller) -> UserManageClient<Caller> {
@@ -36,6 +36,7 @@ pub(super) async fn buy_and_use(
     let user = register(provider).await?;
     let [active, waiting] = buy(provider, &user, on_sale.package).await?;
     looks_up(provider, network, &user).await?;
+    network::report(provider, network, &user).await?;
     suspend_and_resume(provider, &user).await?;
     queue_is_shown(provider, &user, &active).await?;
 
