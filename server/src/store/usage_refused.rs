@@ -18,12 +18,12 @@ pub async fn insert(
     if refused.is_empty() {
         return Ok(());
     }
-    let none = RowDraft::default();
+    let empty = RowDraft::default();
     let rows: Vec<_> = refused
         .iter()
         .map(|refused| {
             let place = usize::try_from(refused.place).unwrap_or(usize::MAX);
-            report.rows().get(place).unwrap_or(&none)
+            report.rows().get(place).unwrap_or(&empty)
         })
         .collect();
     let places: Vec<_> = refused.iter().map(|row| row.place.cast_signed()).collect();

@@ -60,12 +60,13 @@ fn report(rows: Vec<RowDraft>) -> ReportDraft {
     }
 }
 
+type Spoil = Box<dyn Fn(&mut RowDraft)>;
+
 #[test]
 fn each_row_is_taken_or_refused_for_its_reason() {
     let micro = TimeDelta::microseconds(1);
     let (week, day) = (TimeDelta::days(7), TimeDelta::days(1));
     let most = 1_i64 << 50;
-    type Spoil = Box<dyn Fn(&mut RowDraft)>;
     let at = |at: DateTime<Utc>| -> Spoil { Box::new(move |row| row.used_at = Some(at)) };
     let bytes = |up: i64, down: i64| -> Spoil {
         Box::new(move |row| (row.upload, row.download) = (up, down))
@@ -247,10 +248,10 @@ fn another_word_anywhere_in_the_rows_is_another_report() {
     ];
     let mut hashes = vec![one, hash(vec![row()]), hash(vec![row(); 3])];
     for change in changes {
-        let mut changed = row();
-        change(&mut changed);
-        hashes.push(hash(vec![changed.clone(), row()]));
-        hashes.push(hash(vec![row(), changed]));
+        let mut other = row();
+        change(&mut other);
+        hashes.push(hash(vec![other.clone(), row()]));
+        hashes.push(hash(vec![row(), other]));
     }
     let count = hashes.len();
     hashes.sort_unstable();

@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::metrics::Metrics;
 use crate::rpc::convert::{time, timestamp};
 use crate::rpc::status::Refusal as Refused;
-use crate::usage::{Factored, Refusal, Report, ReportDraft, RowDraft};
+use crate::usage::{Factored, Refusal, Report, ReportDraft, RowDraft, TakenRow};
 
 /// Takes a report and counts it.
 pub(super) async fn take(
@@ -105,8 +105,8 @@ fn count(metrics: &Metrics, report: &Report, receipt: &UsageReceipt) {
         added.iter().map(|row| row.download).sum(),
     );
     let whole = |sum: Factored| u64::try_from(sum.whole()).unwrap_or(u64::MAX);
-    let upload = added.iter().map(|row| row.factored_upload()).sum();
-    let download = added.iter().map(|row| row.factored_download()).sum();
+    let upload = added.iter().map(TakenRow::factored_upload).sum();
+    let download = added.iter().map(TakenRow::factored_download).sum();
     bytes("upload", "factored", whole(upload));
     bytes("download", "factored", whole(download));
     for (refused, row) in receipt.refused.iter().filter_map(|refused| {
