@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Ordered maps: one message has one encoding, so that a repeated request can be recognized.
     tonic_prost_build::configure()
         .btree_map(".")
+        .extern_path(".google.rpc.Status", "::tonic_types::Status")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -135,6 +135,11 @@ call $s ShowQueuedPackage ADMIN '{"id": 2}' 'One queued package.'
 section 'NodeAgent, once somebody uses the node'
 call NodeAgent ReportUsage NODE '{"boot_id": "0d9c3a52-6a54-4b39-8a3e-6f0b9a2f7c11", "seq": 1, "rows": [{"user_id": "'$user'", "node_client_id": 1, "used_at": "'"$(date -u +%FT%TZ)"'", "upload_bytes": 200000, "download_bytes": 3000000}, {"user_id": "nobody", "node_client_id": 1, "used_at": "2020-01-01T00:00:00Z", "download_bytes": 1}]}' 'The agent of a node says what subscribers used; a row that cannot be is refused, the others are taken.'
 
+call NodeAgent StreamUsage NODE '{"report": {"boot_id": "0d9c3a52-6a54-4b39-8a3e-6f0b9a2f7c11", "seq": 2, "rows": [{"user_id": "'$user'", "node_client_id": 1, "used_at": "'"$(date -u +%FT%TZ)"'", "download_bytes": 500000}]}}' 'The same for report after report, each with its answer.'
+section 'NodeServerManage, once something was refused'
+call NodeServerManage ListRefusedUsage ADMIN '{"node_server_id": 1}' 'Rows of usage that were not taken.'
+call NodeServerManage ReadmitUsage ADMIN '{"node_server_id": 1, "ids": ["1"]}' 'Takes them after all, if they are right now; this one is not.'
+
 section Telecom
 call Telecom ListNodes SUBSCRIBER '{}' "What a subscriber's app shows."
 call Telecom ListNodeStatusHistory SUBSCRIBER '{"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T02:00:00Z"}' 'How the nodes were, hour by hour.'

@@ -39,6 +39,7 @@ pub use manage::{
     AuditPage, CreatedServer, ErasedUser, Export, ExportRecord, Idempotency, ManageService,
     RotatedToken, ServerDetail, ServerPage, UserDetail, UserPage,
 };
+pub use manage::{AdminListRefusedUsage, AdminReadmitUsage, ReadmittedUsage, RefusedUsagePage};
 pub use usage::{ReceiveUsage, UsageReceipt};
 
 use crate::auth::Caller;

@@ -87,10 +87,7 @@ pub fn service<H: Health>(
     health: HealthServer<H>,
     drain: CancellationToken,
 ) -> Result<GrpcWebService<Gateway>, ReflectionError> {
-    let limits = Limits {
-        max_in_flight: options.max_in_flight,
-        request_timeout: options.request_timeout,
-    };
+    let limits = Limits::of(&options);
     let routes = routes(&options, &database, &metrics, health)?;
     let agent = AgentService::new(database, options.offline_timeout);
     let authenticator = authenticate::Authenticator::new(options.verifier, options.operator, agent);
@@ -110,7 +107,8 @@ pub fn routes<H: Health>(
     let manage = ManageService::new(database.clone(), options.offline_timeout);
     let analysis = AnalysisService::new(database.clone(), options.offline_timeout);
     let agent = AgentService::new(database.clone(), options.offline_timeout);
-    let agents = NodeAgentServer::new(node_agent::Rpc::new(agent, metrics.clone()))
+    let limits = Limits::of(options);
+    let agents = NodeAgentServer::new(node_agent::Rpc::new(agent, metrics.clone(), limits))
         .max_decoding_message_size(limit)
         .accept_compressed(CompressionEncoding::Gzip);
     let reflection = || {

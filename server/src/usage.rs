@@ -12,7 +12,7 @@ mod tests;
 
 pub use factor::{Factored, Factors};
 pub use quarter::{Quarter, quarters};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, RefusedUsage, RefusedUsageFilter};
 pub use report::{Report, ReportDraft, RowDraft};
 pub use sorting::{Known, RefusedRow, Sorted, TakenRow};
 

@@ -123,6 +123,7 @@ pub enum Kind {
     Package,
     QueuedPackage,
     User,
+    RefusedUsage,
 }
 
 impl Kind {
@@ -135,6 +136,7 @@ impl Kind {
             Self::Package => "package",
             Self::QueuedPackage => "queued_package",
             Self::User => "user",
+            Self::RefusedUsage => "refused_usage",
         }
     }
 
@@ -147,6 +149,7 @@ impl Kind {
             Self::Package => "PACKAGE_NOT_FOUND",
             Self::QueuedPackage => "QUEUED_PACKAGE_NOT_FOUND",
             Self::User => "USER_NOT_FOUND",
+            Self::RefusedUsage => "REFUSED_USAGE_NOT_FOUND",
         }
     }
 
@@ -159,6 +162,7 @@ impl Kind {
             Self::Package => "PACKAGE_NAME_TAKEN",
             Self::QueuedPackage => "QUEUED_PACKAGE_TAKEN",
             Self::User => "USER_ID_TAKEN",
+            Self::RefusedUsage => "REFUSED_USAGE_TAKEN",
         }
     }
 }
@@ -172,6 +176,7 @@ impl fmt::Display for Kind {
             Self::Package => "package",
             Self::QueuedPackage => "queued package",
             Self::User => "user",
+            Self::RefusedUsage => "refused row of usage",
         })
     }
 }

@@ -6,6 +6,7 @@ mod node_servers;
 mod package_series;
 mod packages;
 mod queue;
+mod refused_usage;
 mod users;
 mod write;
 
@@ -31,6 +32,9 @@ pub use packages::{
 pub use queue::{
     AdminCancel, AdminCountQueuedPackages, AdminEnqueue, AdminListQueuedPackages,
     AdminShowQueuedPackage, CancelledPackage, QueuedPackageCount, QueuedPackagePage,
+};
+pub use refused_usage::{
+    AdminListRefusedUsage, AdminReadmitUsage, ReadmittedUsage, RefusedUsagePage,
 };
 pub use users::{
     AdminCreateUser, AdminEraseUser, AdminExportUser, AdminListUsers, AdminResumeUser,

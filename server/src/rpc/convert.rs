@@ -9,6 +9,7 @@ use crate::nodes::{
     Compatibility, HeartbeatDraft, LastHeartbeat, Maintenance, NodeServer, NodeServerConfig,
     NodeServerDraft, NodeStatus, NodeToken, Performance,
 };
+use crate::usage::Refusal;
 
 pub(super) fn timestamp(time: DateTime<Utc>) -> Timestamp {
     Timestamp {
@@ -173,4 +174,25 @@ pub(super) fn heartbeat(request: proto::HeartbeatRequest) -> HeartbeatDraft {
         },
         clock: request.clock.and_then(time),
     }
+}
+
+pub(super) fn refusal_reason(reason: Refusal) -> proto::RefusalReason {
+    match reason {
+        Refusal::Negative => proto::RefusalReason::Negative,
+        Refusal::TooLarge => proto::RefusalReason::TooLarge,
+        Refusal::NodeClientUnknown => proto::RefusalReason::NodeClientUnknown,
+        Refusal::UserUnknown => proto::RefusalReason::UserUnknown,
+        Refusal::UserErased => proto::RefusalReason::UserErased,
+        Refusal::TooOld => proto::RefusalReason::TooOld,
+        Refusal::TooNew => proto::RefusalReason::TooNew,
+        Refusal::TimeInvalid => proto::RefusalReason::TimeInvalid,
+        Refusal::UserInvalid => proto::RefusalReason::UserInvalid,
+    }
+}
+
+/// `Ok(None)` for any reason; an error for a number that names none.
+pub(super) fn refusal_reason_filter(number: i32) -> Result<Option<Refusal>, UnknownEnumValue> {
+    let wanted = proto::RefusalReason::try_from(number)?;
+    let mut reasons = Refusal::ALL.into_iter();
+    Ok(reasons.find(|reason| refusal_reason(*reason) == wanted))
 }

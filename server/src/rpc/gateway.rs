@@ -23,7 +23,7 @@ use tracing::Instrument as _;
 use super::authenticate::Authenticator;
 use super::methods::{self, Access, METHODS, Method};
 use super::status::{self, Refusal};
-use super::{deadline, streams};
+use super::{Options, deadline, streams};
 use crate::auth::Caller;
 use crate::domain::Context;
 use crate::metrics::Metrics;
@@ -39,6 +39,15 @@ pub(super) struct Limits {
     pub(super) max_in_flight: usize,
     /// The longest a unary request may take.
     pub(super) request_timeout: Duration,
+}
+
+impl Limits {
+    pub(super) fn of(options: &Options) -> Self {
+        Self {
+            max_in_flight: options.max_in_flight,
+            request_timeout: options.request_timeout,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -81,9 +81,10 @@ const SUBSCRIBERS: &[Role] = &[Role::Admin, Role::Support];
 const EVERYBODY: &[Role] = &[Role::Admin, Role::Support, Role::Viewer, Role::User];
 const NODE: &[Role] = &[Role::Node];
 
-pub(super) const METHODS: [Method; 44] = [
+pub(super) const METHODS: [Method; 47] = [
     method(AGENT, "Heartbeat", NODE),
     method(AGENT, "ReportUsage", NODE),
+    stream(AGENT, "StreamUsage", NODE),
     method(AUDIT, "ListAudit", ADMIN),
     method(NODE_CLIENTS, "ListNodeClients", NETWORK),
     method(NODE_CLIENTS, "ShowNodeClient", NETWORK),
@@ -98,6 +99,8 @@ pub(super) const METHODS: [Method; 44] = [
     method(NODE_SERVERS, "DeleteNodeServer", ADMIN),
     method(NODE_SERVERS, "SetMaintenance", ADMIN),
     method(NODE_SERVERS, "RotateToken", ADMIN),
+    method(NODE_SERVERS, "ListRefusedUsage", SUBSCRIBERS),
+    method(NODE_SERVERS, "ReadmitUsage", ADMIN),
     method(PACKAGES, "ListPackageSeries", NETWORK),
     method(PACKAGES, "ShowPackageSeries", NETWORK),
     method(PACKAGES, "CreatePackageSeries", ADMIN),

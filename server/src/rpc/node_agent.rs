@@ -1,18 +1,26 @@
 //! The `NodeAgent` service.
 
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use telecom_proto::v1::node_agent_server::NodeAgent;
 use telecom_proto::v1::{
     HeartbeatRequest, HeartbeatResponse, ReportUsageRequest, ReportUsageResponse,
+    StreamUsageRequest, StreamUsageResponse,
 };
-use tonic::{Request, Response, Status};
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{context, refuse};
 use super::convert;
+use super::gateway::Limits;
 use super::status::Refusal;
 use crate::domain::{AgentService, HeartbeatReceipt, Processor as _, ReceiveHeartbeat};
 use crate::metrics::Metrics;
 use crate::nodes::PROTOCOL_VERSIONS;
 
+mod stream;
 mod usage;
 
 /// Maps `NodeAgent` to the domain.
@@ -20,11 +28,19 @@ mod usage;
 pub(super) struct Rpc {
     agents: AgentService,
     metrics: Metrics,
+    limits: Limits,
+    /// Streams that may still be opened.
+    streams: Arc<Semaphore>,
 }
 
 impl Rpc {
-    pub(super) fn new(agents: AgentService, metrics: Metrics) -> Self {
-        Self { agents, metrics }
+    pub(super) fn new(agents: AgentService, metrics: Metrics, limits: Limits) -> Self {
+        Self {
+            agents,
+            metrics,
+            limits,
+            streams: Arc::new(Semaphore::new(limits.max_in_flight)),
+        }
     }
 
     fn observe(&self, receipt: &HeartbeatReceipt) {
@@ -78,5 +94,26 @@ impl NodeAgent for Rpc {
         let report = usage::take(&self.agents, &self.metrics, &context, request.into_inner());
         let response = report.await.map_err(|refusal| refuse(refusal, &context))?;
         Ok(Response::new(response))
+    }
+
+    type StreamUsageStream = BoxStream<'static, Result<StreamUsageResponse, Status>>;
+
+    async fn stream_usage(
+        &self,
+        mut request: Request<Streaming<StreamUsageRequest>>,
+    ) -> Result<Response<Self::StreamUsageStream>, Status> {
+        let context = context(&mut request)?;
+        let place = Arc::clone(&self.streams).try_acquire_owned();
+        let place = place.map_err(|_| refuse(Refusal::Overloaded, &context))?;
+        let taker = stream::Taker {
+            agents: self.agents.clone(),
+            metrics: self.metrics.clone(),
+            context,
+            timeout: self.limits.request_timeout,
+            span: tracing::Span::current(),
+            _place: place,
+        };
+        let answers = stream::answers(request.into_inner(), taker, stream::LIFETIME);
+        Ok(Response::new(answers.boxed()))
     }
 }

@@ -3,9 +3,11 @@
 use telecom_proto::v1::node_server_manage_server::NodeServerManage;
 use telecom_proto::v1::{
     CreateNodeServerRequest, CreateNodeServerResponse, DeleteNodeServerRequest,
-    DeleteNodeServerResponse, ListNodeServersRequest, ListNodeServersResponse, RotateTokenRequest,
-    RotateTokenResponse, SetMaintenanceRequest, SetMaintenanceResponse, ShowNodeServerRequest,
-    ShowNodeServerResponse, UpdateNodeServerRequest, UpdateNodeServerResponse,
+    DeleteNodeServerResponse, ListNodeServersRequest, ListNodeServersResponse,
+    ListRefusedUsageRequest, ListRefusedUsageResponse, ReadmitUsageRequest, ReadmitUsageResponse,
+    RotateTokenRequest, RotateTokenResponse, SetMaintenanceRequest, SetMaintenanceResponse,
+    ShowNodeServerRequest, ShowNodeServerResponse, UpdateNodeServerRequest,
+    UpdateNodeServerResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -18,6 +20,7 @@ use crate::domain::{
     ManageService,
 };
 
+mod refused_usage;
 mod requests;
 
 fn new_secret() -> NodeSecret {
@@ -128,5 +131,25 @@ impl NodeServerManage for ManageService {
             token: rotated.token.expose().to_owned(),
             previous_expires_at: rotated.previous_expires_at.map(convert::timestamp),
         }))
+    }
+
+    async fn list_refused_usage(
+        &self,
+        mut request: Request<ListRefusedUsageRequest>,
+    ) -> Result<Response<ListRefusedUsageResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = refused_usage::list(&request.into_inner());
+        let page = run(self, &context, input).await?;
+        Ok(Response::new(refused_usage::page(page)))
+    }
+
+    async fn readmit_usage(
+        &self,
+        mut request: Request<ReadmitUsageRequest>,
+    ) -> Result<Response<ReadmitUsageResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = refused_usage::readmit(request.into_inner());
+        let usage = run(self, &context, input).await?;
+        Ok(Response::new(refused_usage::readmitted(usage)))
     }
 }

@@ -1,4 +1,9 @@
-//! Why rows of usage are not taken.
+//! Why rows of usage are not taken, and those rows as they are kept.
+
+use chrono::{DateTime, Utc};
+
+use super::RowDraft;
+use crate::nodes::NodeServerId;
 
 /// A row is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,4 +61,40 @@ impl Refusal {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
+}
+
+/// A row that was not taken when it came, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedUsage {
+    /// Its number.
+    pub id: i64,
+    /// The node server that reported it.
+    pub node_server: NodeServerId,
+    /// The boot of the report.
+    pub boot_id: String,
+    /// Number of the report.
+    pub seq: u64,
+    /// Its place in the report, from 0.
+    pub place: u32,
+    /// Why it was not taken.
+    pub reason: Refusal,
+    /// As the node sent it.
+    pub row: RowDraft,
+    /// When it was refused, by the database's clock.
+    pub refused_at: DateTime<Utc>,
+    /// When it was taken after all.
+    pub readmitted_at: Option<DateTime<Utc>>,
+}
+
+/// Which refused rows; all conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefusedUsageFilter {
+    /// Only of this node server.
+    pub node_server: Option<NodeServerId>,
+    /// Only for this reason.
+    pub reason: Option<Refusal>,
+    /// Also those that were taken after all.
+    pub with_readmitted: bool,
+    /// Only with a smaller id.
+    pub before_id: Option<i64>,
 }

@@ -24,7 +24,8 @@ pub struct Entrance {
 
 static ENTRANCES: LazyLock<Vec<Entrance>> = LazyLock::new(doors);
 
-/// Every method of the descriptor, so that none is missed; those of subscribers twice.
+/// Every method of the descriptor, so that none is missed; those of subscribers twice. Streams of
+/// requests are left out: they carry the requests of other methods.
 pub fn doors() -> Vec<Entrance> {
     let pool = DescriptorPool::decode(telecom_proto::FILE_DESCRIPTOR_SET).expect("descriptors");
     let mut entrances = Vec::new();
@@ -34,7 +35,10 @@ pub fn doors() -> Vec<Entrance> {
             "Telecom" => &[Door::Admin, Door::User],
             _ => &[Door::Admin],
         };
-        for method in service.methods() {
+        for method in service
+            .methods()
+            .filter(|method| !method.is_client_streaming())
+        {
             let path = format!("/{}/{}", service.full_name(), method.name());
             entrances.extend(doors.iter().map(|door| Entrance {
                 method: method.clone(),

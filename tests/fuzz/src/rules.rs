@@ -7,6 +7,8 @@ const MAX_LIMIT: u32 = 500;
 /// The longest text of all; most fields take less.
 const MAX_CHARS: usize = 1000;
 const MAX_ENTRIES: usize = 1000;
+/// Rows of a report.
+const MAX_ROWS: usize = 10_000;
 /// The last second of the year 9999.
 const LAST_SECOND: i64 = 253_402_300_799;
 
@@ -14,6 +16,13 @@ const LAST_SECOND: i64 = 253_402_300_799;
 pub(crate) fn check(method: &str, request: &DynamicMessage) -> Result<(), String> {
     let update = method.starts_with("Update");
     for field in request.descriptor().fields() {
+        // Each row is taken or refused by itself.
+        if method == "ReportUsage" && field.name() == "rows" {
+            let rows = request.get_field(&field);
+            let rows = rows.as_list().map_or(0, <[Value]>::len);
+            holds((1..=MAX_ROWS).contains(&rows), "no rows, or too many")?;
+            continue;
+        }
         // An update is merged with what is stored before it is checked.
         if !(update && field.name() == "config") {
             check_field(&field, request)?;

@@ -20,7 +20,7 @@ use telecom_server::{
 /// Services with all their methods.
 const SERVICES: [(&str, &[&str]); 8] = [
     ("Audit", &["ListAudit"]),
-    ("NodeAgent", &["Heartbeat", "ReportUsage"]),
+    ("NodeAgent", &["Heartbeat", "ReportUsage", "StreamUsage"]),
     (
         "NodeClientManage",
         &[
@@ -38,6 +38,8 @@ const SERVICES: [(&str, &[&str]); 8] = [
             "CreateNodeServer",
             "DeleteNodeServer",
             "ListNodeServers",
+            "ListRefusedUsage",
+            "ReadmitUsage",
             "RotateToken",
             "SetMaintenance",
             "ShowNodeServer",
@@ -96,8 +98,7 @@ const LATER_SERVICES: [&str; 7] = [
 ];
 
 /// Methods that are still to come to services that are there.
-const LATER_METHODS: [(&str, &str); 5] = [
-    ("NodeAgent", "StreamUsage"),
+const LATER_METHODS: [(&str, &str); 4] = [
     ("NodeAgent", "WatchAccess"),
     ("Telecom", "GetRecentTrafficUsage"),
     ("Telecom", "ListUsuallyUsedNodes"),

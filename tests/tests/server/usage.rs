@@ -14,7 +14,12 @@ use super::node_clients::{client_config, clients};
 use super::process::{Agent, Server, eventually, reason};
 use super::users::{create, users};
 
+mod crash;
+mod crowd;
+mod factors;
+mod readmit;
 mod refusals;
+mod stream;
 
 /// A server with one node server and a node client on it.
 pub struct Site {

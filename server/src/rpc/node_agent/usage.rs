@@ -8,9 +8,9 @@ use crate::domain::{
     AgentService, Context, DomainError, Processor as _, ReceiveUsage, UsageReceipt,
 };
 use crate::metrics::Metrics;
-use crate::rpc::convert::{time, timestamp};
-use crate::rpc::status::Refusal as Refused;
-use crate::usage::{Factored, Refusal, Report, ReportDraft, RowDraft, TakenRow};
+use crate::rpc::convert::{refusal_reason, time, timestamp};
+use crate::rpc::status::Refusal;
+use crate::usage::{Factored, Report, ReportDraft, RowDraft, TakenRow};
 
 /// Takes a report and counts it.
 pub(super) async fn take(
@@ -18,9 +18,9 @@ pub(super) async fn take(
     metrics: &Metrics,
     context: &Context,
     request: ReportUsageRequest,
-) -> Result<ReportUsageResponse, Refused> {
+) -> Result<ReportUsageResponse, Refusal> {
     let seq = request.seq;
-    let report = draft(request).check().map_err(Refused::Invalid)?;
+    let report = draft(request).check().map_err(Refusal::Invalid)?;
     let input = ReceiveUsage {
         report: &report,
         traceparent: propagation::sampled_traceparent(),
@@ -46,7 +46,7 @@ pub(super) async fn take(
             .iter()
             .map(|refused| proto::RefusedRow {
                 index: refused.place,
-                reason: reason(refused.reason).into(),
+                reason: refusal_reason(refused.reason).into(),
             })
             .collect(),
         replayed: receipt.added.is_none(),
@@ -66,20 +66,6 @@ fn draft(request: ReportUsageRequest) -> ReportDraft {
         boot_id: request.boot_id,
         seq: request.seq,
         rows: rows.collect(),
-    }
-}
-
-fn reason(reason: Refusal) -> proto::RefusalReason {
-    match reason {
-        Refusal::Negative => proto::RefusalReason::Negative,
-        Refusal::TooLarge => proto::RefusalReason::TooLarge,
-        Refusal::NodeClientUnknown => proto::RefusalReason::NodeClientUnknown,
-        Refusal::UserUnknown => proto::RefusalReason::UserUnknown,
-        Refusal::UserErased => proto::RefusalReason::UserErased,
-        Refusal::TooOld => proto::RefusalReason::TooOld,
-        Refusal::TooNew => proto::RefusalReason::TooNew,
-        Refusal::TimeInvalid => proto::RefusalReason::TimeInvalid,
-        Refusal::UserInvalid => proto::RefusalReason::UserInvalid,
     }
 }
 

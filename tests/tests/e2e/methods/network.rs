@@ -8,9 +8,10 @@ use telecom_proto::v1::node_server_manage_client::NodeServerManageClient;
 use telecom_proto::v1::{
     CreateNodeClientRequest, CreateNodeServerRequest, DeleteNodeClientRequest,
     DeleteNodeServerRequest, HeartbeatRequest, ListNodeClientsRequest, ListNodeServersRequest,
-    NodeClient, NodeClientConfig, NodeServerConfig, NodeStatus, ReportUsageRequest,
-    RotateTokenRequest, SetFactorRequest, SetMaintenanceRequest, ShowNodeClientRequest,
-    ShowNodeServerRequest, UpdateNodeClientRequest, UpdateNodeServerRequest, UsageRow,
+    ListRefusedUsageRequest, NodeClient, NodeClientConfig, NodeServerConfig, NodeStatus,
+    ReadmitUsageRequest, ReportUsageRequest, RotateTokenRequest, SetFactorRequest,
+    SetMaintenanceRequest, ShowNodeClientRequest, ShowNodeServerRequest, StreamUsageRequest,
+    UpdateNodeClientRequest, UpdateNodeServerRequest, UsageRow,
 };
 use telecom_tests::door::Caller;
 use tonic::Code;
@@ -132,6 +133,32 @@ pub(super) async fn report(provider: &Provider, network: &Network, user: &str) -
         let taken = agent.report_usage(report.clone()).await?.into_inner();
         assert_eq!((taken.accepted, taken.replayed), (1, replayed));
     }
+    let mut bad = report.clone();
+    bad.seq = 2;
+    bad.rows[0].upload_bytes = -1;
+    let reports = [report, bad].map(|report| StreamUsageRequest {
+        report: Some(report),
+    });
+    let mut answers = agent.stream_usage(futures::stream::iter(reports)).await?;
+    for seq in 1..=2 {
+        let answer = answers.get_mut().message().await?.unwrap();
+        assert_eq!(answer.seq, seq);
+    }
+    refused(provider, network).await
+}
+
+/// Support sees the row, which an administrator cannot take either.
+async fn refused(provider: &Provider, network: &Network) -> Result<()> {
+    let list = ListRefusedUsageRequest::default();
+    let mut support = servers(&provider.support);
+    let listed = support.list_refused_usage(list).await?.into_inner();
+    let readmit = ReadmitUsageRequest {
+        node_server_id: network.server,
+        ids: vec![listed.refused[0].id],
+    };
+    let mut admin = servers(&provider.admin);
+    let readmitted = admin.readmit_usage(readmit).await?.into_inner();
+    assert_eq!(readmitted.still_refused.len(), 1);
     Ok(())
 }
 
