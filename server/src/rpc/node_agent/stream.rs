@@ -133,14 +133,14 @@ mod tests {
         }
     }
 
-    fn request(seq: u64) -> Result<StreamUsageRequest, Status> {
+    fn request(seq: u64) -> StreamUsageRequest {
         let report = ReportUsageRequest {
             seq,
             ..Default::default()
         };
-        Ok(StreamUsageRequest {
+        StreamUsageRequest {
             report: Some(report),
-        })
+        }
     }
 
     /// The numbers of the answers, and the code of the error at the end.
@@ -167,14 +167,14 @@ mod tests {
         let broken = || Err(Status::internal("no message"));
         let cases = [
             (vec![], vec![], None),
-            (vec![request(1), request(2)], vec![1, 2], None),
+            (vec![Ok(request(1)), Ok(request(2))], vec![1, 2], None),
             (
-                vec![request(1), request(13), request(2)],
+                vec![Ok(request(1)), Ok(request(13)), Ok(request(2))],
                 vec![1],
                 Some(tonic::Code::Unauthenticated),
             ),
             (
-                vec![request(1), broken(), request(2)],
+                vec![Ok(request(1)), broken(), Ok(request(2))],
                 vec![1],
                 Some(tonic::Code::InvalidArgument),
             ),
@@ -188,7 +188,7 @@ mod tests {
     async fn no_stream_lives_longer_than_its_time() {
         let lifetime = Duration::from_millis(200);
         // Reports without end.
-        let (numbers, end) = run(stream::iter((100..).map(request)), lifetime).await;
+        let (numbers, end) = run(stream::iter((100..).map(|seq| Ok(request(seq)))), lifetime).await;
         let taken = 100..100 + numbers.len() as u64;
         assert_eq!((numbers, end), (taken.collect(), None));
         // Nothing at all.
