@@ -4,3 +4,4 @@ pub mod load;
 pub mod postgres;
 pub mod report;
 pub mod server;
+pub mod usage;

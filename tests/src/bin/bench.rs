@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use clap::Parser;
 use serde_json::json;
+use sqlx::PgPool;
 use telecom_tests::bench::load;
 use telecom_tests::bench::postgres::Postgres;
 use telecom_tests::bench::report::{Row, table};
 use telecom_tests::bench::server::Server;
+use telecom_tests::bench::usage;
 use telecom_tests::demo::catalogue;
-use telecom_tests::demo::registry::Administrator;
+use telecom_tests::demo::registry::{Administrator, Registered};
 use telecom_tests::telecom::{channel, get};
 use telecom_tests::tokens;
 use tokio::time::sleep;
@@ -106,19 +108,93 @@ async fn work(arguments: &Arguments, postgres: &Postgres) -> Result<Vec<Row>> {
             scrape.push(scraped);
         }
     }
+    let usage = usage_rows(&url, &server, &nodes, arguments).await?;
     let loaded = vec![mebibytes(&server)?];
     let row = |name, unit, samples| Row {
         name,
         unit,
         samples,
     };
-    Ok(vec![
+    let mut rows = vec![
         row("resident memory, idle", "MiB", idle),
         row("resident memory, after the load", "MiB", loaded),
         row("heartbeats through the server", "1/s", through),
         row("the same statement by plain SQL", "1/s", plain),
         row("the server's share of it", "%", share),
         row("one scrape of /metrics", "ms", scrape),
+    ];
+    rows.extend(usage);
+    Ok(rows)
+}
+
+/// Connections on which usage is reported.
+const CONNECTIONS: usize = 4;
+/// Nodes whose subscribers are the same.
+const CROWD: usize = 8;
+
+/// Reports of usage: each node its own subscribers, then many nodes the same ones.
+async fn usage_rows(
+    url: &str,
+    server: &Server,
+    nodes: &[Registered],
+    arguments: &Arguments,
+) -> Result<Vec<Row>> {
+    let pool = PgPool::connect(url).await?;
+    let mut channels = Vec::new();
+    for _ in 0..CROWD {
+        channels.push(channel(server.grpc).await?);
+    }
+    let (mut apart, mut together) = (Vec::new(), Vec::new());
+    for node in &nodes[..CONNECTIONS] {
+        let users = usage::subscribers(&pool).await?;
+        apart.push(usage::reporter(&pool, node, &users).await?);
+    }
+    let users = usage::subscribers(&pool).await?;
+    for node in &nodes[..CROWD] {
+        together.push(usage::reporter(&pool, node, &users).await?);
+    }
+    let database = load::database(url)?;
+    let period = Duration::from_secs(arguments.seconds);
+    let before = usage::deadlocks(&pool).await?;
+    let (mut through, mut p99, mut plain, mut share) = (vec![], vec![], vec![], vec![]);
+    let (mut crowd, mut crowd_p99) = (vec![], vec![]);
+    for round in 0..=arguments.rounds {
+        let with = usage::through_server(&channels, &apart, period).await?;
+        let without = usage::plain_sql(&database, &apart, period).await?;
+        let same = usage::through_server(&channels, &together, period).await?;
+        if round > 0 {
+            through.push(with.rows_per_second);
+            p99.push(with.p99_ms);
+            plain.push(without.rows_per_second);
+            share.push(100.0 * with.rows_per_second / without.rows_per_second);
+            crowd.push(same.rows_per_second);
+            crowd_p99.push(same.p99_ms);
+        }
+    }
+    let deadlocks = usage::deadlocks(&pool).await? - before;
+    #[allow(clippy::cast_precision_loss, reason = "a count far below 2^53")]
+    let deadlocks = vec![deadlocks as f64];
+    let row = |name, unit, samples| Row {
+        name,
+        unit,
+        samples,
+    };
+    Ok(vec![
+        row(
+            "usage rows through the server, 4 connections",
+            "1/s",
+            through,
+        ),
+        row("p99 of such a report of 1 000 rows", "ms", p99),
+        row("the same statements by plain SQL", "1/s", plain),
+        row("the server's share of it", "%", share),
+        row(
+            "usage rows, 8 nodes with the same subscribers",
+            "1/s",
+            crowd,
+        ),
+        row("p99 of such a report", "ms", crowd_p99),
+        row("deadlocks in all of it", "", deadlocks),
     ])
 }
 
