@@ -6,6 +6,7 @@ mod cron;
 mod error;
 mod manage;
 mod queues;
+mod relay;
 mod usage;
 
 use tokio::time::Instant;
@@ -15,8 +16,8 @@ pub use analysis::{
     AnalysisService, ListUserNodeStatusHistory, ListUserNodes, NodeStatusHistory, UserNodes,
 };
 pub use cron::{
-    Job, JobReport, PackageExpiringJob, RecordNodeStatusHistoryJob, RefreshNodeStatusViewJob,
-    RefreshServerStatus, Run, TelecomCronExecutor,
+    BillTrafficJob, Job, JobReport, PackageExpiringJob, RecordNodeStatusHistoryJob,
+    RefreshNodeStatusViewJob, RefreshServerStatus, Run, TelecomCronExecutor,
 };
 pub use error::{DomainError, Kind, Obstacle, Thing};
 pub use manage::{
@@ -40,6 +41,7 @@ pub use manage::{
     RotatedToken, ServerDetail, ServerPage, UserDetail, UserPage,
 };
 pub use manage::{AdminListRefusedUsage, AdminReadmitUsage, ReadmittedUsage, RefusedUsagePage};
+pub use relay::{EventRelay, PublishOthers, ROUTES, TakenUp, TelecomBillingHook};
 pub use usage::{ReceiveUsage, UsageReceipt};
 
 use crate::auth::Caller;

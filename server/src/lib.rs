@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod auth;
+pub mod billing;
 pub mod config;
 pub mod domain;
 pub mod failure;
@@ -18,6 +19,7 @@ pub mod nodes;
 pub mod packages;
 pub mod partitions;
 pub mod readiness;
+pub mod relay;
 pub mod revision;
 pub mod rpc;
 pub mod sampler;

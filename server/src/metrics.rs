@@ -8,6 +8,7 @@ use prometheus::{
 
 use crate::nodes::NodeStatus;
 
+mod billing;
 mod exposition;
 mod runtime;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 mod upkeep;
 mod usage;
 
+pub use billing::Billing;
 pub use exposition::{Format, render};
 pub use upkeep::Upkeep;
 pub use usage::Usage;
@@ -54,6 +56,8 @@ pub struct Metrics {
     pub upkeep: Upkeep,
     /// Usage that nodes report.
     pub usage: Usage,
+    /// Billing and events.
+    pub billing: Billing,
     started: Instant,
 }
 
@@ -149,6 +153,7 @@ impl Metrics {
             )?,
             upkeep: Upkeep::new(&registry)?,
             usage: Usage::new(&registry)?,
+            billing: Billing::new(&registry)?,
             started: Instant::now(),
             registry,
         };

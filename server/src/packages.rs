@@ -20,7 +20,7 @@ use crate::revision::Revision;
 
 pub use config::{PackageConfig, PackageDraft, PackageField};
 pub use events::{PackageExpiringEvent, PackageWarningEvent, QueueEvent, Warning};
-pub use queue::{Changes, Charged, Counts, EXPIRY_WARNING, MAX_OPEN, Queue, Traffic};
+pub use queue::{Changes, Charged, Counts, EXPIRY_WARNING, MAX_OPEN, Queue, TooMuch, Traffic};
 pub use queued::{
     Charges, Ending, Life, OrderLine, QueuedPackage, QueuedPackageId, QueuedPackageStatus, Span,
     Terms, Warned,

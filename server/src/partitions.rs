@@ -48,7 +48,7 @@ pub struct Range {
 }
 
 /// Reports of usage are taken this late, so partitions that far back have to be there.
-const LATEST_REPORT: TimeDelta = TimeDelta::days(7);
+pub const LATEST_REPORT: TimeDelta = TimeDelta::days(7);
 /// Days that are made ahead: a maintenance that fails for as long stops nobody.
 const DAYS_AHEAD: Days = Days::new(2);
 

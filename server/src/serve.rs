@@ -16,9 +16,10 @@ use crate::maintenance::Maintenance;
 use crate::metrics::Metrics;
 use crate::net::{Acceptor, Port, Stop};
 use crate::readiness::Board;
+use crate::relay::Relay;
 use crate::sampler::Sampler;
-use crate::store::Database;
 use crate::store::schema::{self, Fit, MigrationError};
+use crate::store::{Database, Listener, outbox};
 use crate::{http, rpc};
 
 /// What the command line says beyond the configuration.
@@ -116,6 +117,11 @@ async fn run(
     let router = http::router(board.clone(), metrics.clone(), &config.metrics);
     tasks.spawn(grpc.run(service, stop.clone(), tasks.clone()));
     tasks.spawn(http.run(router, stop.clone(), tasks.clone()));
+    let relay = Relay {
+        database: database.clone(),
+        listener: Listener::new(&required.database, outbox::CHANNEL),
+        metrics: metrics.clone(),
+    };
     let maintenance = Maintenance {
         connect: required.database,
         database: database.clone(),
@@ -135,6 +141,7 @@ async fn run(
             database.watch_replica(),
             sampler.run(),
             maintenance.run(),
+            relay.run(),
             follow(&board, &health),
             keep_fresh(jwks.as_ref()),
         )

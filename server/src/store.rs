@@ -4,11 +4,14 @@
 //! checked against the schema when the server is compiled, by what `.sqlx` says of them.
 
 pub mod audit;
+pub mod billing;
+pub mod consumed_events;
 mod database;
 mod error;
 pub mod heartbeats;
 pub mod idempotency;
 pub mod job_lock;
+mod listener;
 pub mod maintenance;
 pub mod node_client_factors;
 pub mod node_clients;
@@ -19,6 +22,7 @@ pub mod node_tokens;
 mod number;
 pub mod outbox;
 pub mod package_series;
+pub mod package_usage;
 pub mod packages;
 pub mod queued_packages;
 mod replica;
@@ -33,4 +37,5 @@ pub mod user_nodes;
 
 pub use database::{Database, PoolCounts};
 pub use error::{AsConflict, StoreError, retry_conflicts};
+pub use listener::Listener;
 pub use transaction::Transaction;

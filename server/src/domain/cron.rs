@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::{Context, DomainError, Processor};
 use crate::store::{Database, job_lock};
 
+mod bill_traffic;
 mod package_expiring;
 mod record_node_status_history;
 mod refresh_node_status_view;
 mod refresh_server_status;
 
+pub use bill_traffic::BillTrafficJob;
 pub use package_expiring::PackageExpiringJob;
 pub use record_node_status_history::RecordNodeStatusHistoryJob;
 pub use refresh_node_status_view::RefreshNodeStatusViewJob;
@@ -43,6 +45,8 @@ pub enum Job {
     RefreshServerStatus,
     /// [`PackageExpiringJob`].
     PackageExpiring,
+    /// [`BillTrafficJob`].
+    BillTraffic,
     /// [`RecordNodeStatusHistoryJob`].
     RecordNodeStatusHistory,
     /// [`RefreshNodeStatusViewJob`].
@@ -51,9 +55,10 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::RefreshServerStatus,
         Self::PackageExpiring,
+        Self::BillTraffic,
         Self::RecordNodeStatusHistory,
         Self::RefreshNodeStatusView,
     ];
@@ -63,6 +68,7 @@ impl Job {
         match self {
             Self::RefreshServerStatus => "refreshServerStatus",
             Self::PackageExpiring => "packageExpiring",
+            Self::BillTraffic => "billTraffic",
             Self::RecordNodeStatusHistory => "recordNodeStatusHistory",
             Self::RefreshNodeStatusView => "refreshNodeStatusView",
         }
@@ -110,6 +116,7 @@ impl Processor<Job> for TelecomCronExecutor {
         let report = match job {
             Job::RefreshServerStatus => self.process(context, RefreshServerStatus).await,
             Job::PackageExpiring => self.process(context, PackageExpiringJob).await,
+            Job::BillTraffic => self.process(context, BillTrafficJob).await,
             Job::RecordNodeStatusHistory => self.process(context, RecordNodeStatusHistoryJob).await,
             Job::RefreshNodeStatusView => self.process(context, RefreshNodeStatusViewJob).await,
         };

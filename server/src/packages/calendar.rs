@@ -58,6 +58,22 @@ pub fn next_reset(
         .filter(|reset| *reset < span.expires_at)
 }
 
+/// When the quota was last made whole before `until`; `None` when it never was.
+pub fn period_start(
+    quota: Quota,
+    span: Span,
+    until: DateTime<Utc>,
+    zone: &TimeZone,
+) -> Option<DateTime<Utc>> {
+    if !quota.monthly_reset() {
+        return None;
+    }
+    (1..=MOST_MONTHS)
+        .map(|months| months_after(span.active_from, months, zone))
+        .take_while(|reset| *reset < until)
+        .last()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

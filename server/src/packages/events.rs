@@ -54,11 +54,16 @@ pub enum QueueEvent {
 }
 
 impl QueueEvent {
+    /// What consumers of [`PackageExpiringEvent`] subscribe to.
+    pub const EXPIRING: &str = "telecom.package_expiring";
+    /// What consumers of [`PackageWarningEvent`] subscribe to.
+    pub const WARNING: &str = "telecom.package_warning";
+
     /// What its consumers subscribe to.
     pub fn route(&self) -> &'static str {
         match self {
-            Self::Expiring(_) => "telecom.package_expiring",
-            Self::Warning(_) => "telecom.package_warning",
+            Self::Expiring(_) => Self::EXPIRING,
+            Self::Warning(_) => Self::WARNING,
         }
     }
 

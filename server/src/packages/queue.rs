@@ -20,7 +20,7 @@ use super::queued::{Ending, Life, QueuedPackage, QueuedPackageId};
 use super::{Span, calendar};
 use crate::users::UserId;
 
-pub use charge::{Charged, Counts, Traffic};
+pub use charge::{Charged, Counts, TooMuch, Traffic};
 
 /// Open packages a subscriber may have.
 pub const MAX_OPEN: usize = 1000;
@@ -28,7 +28,8 @@ pub const MAX_OPEN: usize = 1000;
 /// than that is not warned of.
 pub const EXPIRY_WARNING: TimeDelta = TimeDelta::days(3);
 
-/// The open packages of a subscriber. Read under the lock on the subscriber, written before it ends.
+/// The open packages of a subscriber, and those that have ended and to which something may still be
+/// charged. Read under the lock on the subscriber, written before it ends.
 #[derive(Debug, Clone)]
 pub struct Queue {
     user: UserId,
@@ -49,11 +50,11 @@ pub struct Changes {
 
 impl Queue {
     /// The queue of a subscriber who lives in `zone`, with all their open packages.
-    pub fn new(user: UserId, zone: TimeZone, open: Vec<QueuedPackage>) -> Self {
+    pub fn new(user: UserId, zone: TimeZone, packages: Vec<QueuedPackage>) -> Self {
         Self {
             user,
             zone,
-            packages: open,
+            packages,
             changed: BTreeSet::new(),
             events: Vec::new(),
         }

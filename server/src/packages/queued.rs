@@ -157,6 +157,17 @@ impl Charges {
         self.period_charged = self.period_charged.saturating_add(bytes);
     }
 
+    /// Adds bytes within the quota of an earlier period.
+    pub(super) fn charge_earlier(&mut self, bytes: u64) {
+        self.charged = self.charged.saturating_add(bytes);
+    }
+
+    /// Whether they can be stored.
+    pub(super) fn fit(&self) -> bool {
+        let most = i64::MAX.unsigned_abs();
+        self.charged <= most && self.overage <= most
+    }
+
     /// Adds bytes beyond the quota.
     pub(super) fn overrun(&mut self, bytes: u64) {
         self.overage = self.overage.saturating_add(bytes);

@@ -1,9 +1,16 @@
 //! Statements on `outbox_event`: events are added in the transaction of what they tell of.
 
+mod relay;
+
 use serde_json::Value;
 use sqlx::types::Uuid;
 
 use super::{StoreError, Transaction};
+
+pub use relay::{Dead, PendingEvent, Which, bury, due, publish, published, put_off, take};
+
+/// Where the relays listen.
+pub const CHANNEL: &str = "telecom_outbox";
 
 /// An event to publish.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,5 +47,13 @@ pub async fn append(
     )
     .execute(transaction)
     .await?;
+    Ok(())
+}
+
+/// Wakes the relays when the transaction is committed; once per transaction, as its last statement.
+pub async fn wake(transaction: &mut Transaction) -> Result<(), StoreError> {
+    sqlx::query!("SELECT pg_notify($1, '')", CHANNEL)
+        .execute(transaction)
+        .await?;
     Ok(())
 }

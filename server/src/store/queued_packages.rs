@@ -173,6 +173,22 @@ pub async fn open(
     rows.into_iter().map(QueuedPackage::try_from).collect()
 }
 
+/// The packages of subscribers that were active at a moment and have ended since, or later.
+pub async fn ended_after(
+    transaction: &mut Transaction,
+    moments: &[(UserId, DateTime<Utc>)],
+) -> Result<Vec<QueuedPackage>, StoreError> {
+    let (users, moments): (Vec<_>, Vec<_>) = moments.iter().map(|(u, at)| (u.0, *at)).unzip();
+    let rows = rows!(
+        "JOIN unnest($1::uuid[], $2::timestamptz[]) AS m (user_id, at) \
+         ON m.user_id = q.user_id AND q.ended_at > m.at WHERE q.active_from IS NOT NULL",
+        &users,
+        &moments,
+    );
+    let rows = rows.fetch_all(transaction).await?;
+    rows.into_iter().map(QueuedPackage::try_from).collect()
+}
+
 /// The queued package that a line of an order became.
 pub async fn of_order(
     transaction: &mut Transaction,

@@ -11,7 +11,7 @@ use sqlx::types::{Json, Uuid};
 use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::revision::Revision;
-use crate::users::{User, UserId, UserProfile, UserStatus};
+use crate::users::{TimeZone, User, UserId, UserProfile, UserStatus};
 
 /// The constraint that keeps ids unique.
 pub const UNIQUE_ID: &str = "subscriber_pkey";
@@ -105,6 +105,37 @@ pub async fn known(
     .await?;
     let known = rows.into_iter().map(|row| (UserId(row.id), row.erased));
     Ok(known.collect())
+}
+
+/// A subscriber whom the transaction has locked.
+#[derive(Debug, Clone)]
+pub struct Locked {
+    /// Who.
+    pub user: UserId,
+    /// Where they live.
+    pub time_zone: TimeZone,
+}
+
+/// Locks several subscribers, by ascending id; those that there are.
+pub async fn lock_all(
+    transaction: &mut Transaction,
+    users: &[UserId],
+) -> Result<Vec<Locked>, StoreError> {
+    let users: Vec<_> = users.iter().map(|user| user.0).collect();
+    let rows = sqlx::query!(
+        "SELECT id, time_zone FROM subscriber WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
+        &users,
+    )
+    .fetch_all(transaction)
+    .await?;
+    let rows = rows.into_iter().map(|row| {
+        let time_zone = row.time_zone.parse();
+        Ok(Locked {
+            user: UserId(row.id),
+            time_zone: time_zone.map_err(|_| StoreError::Corrupt("time_zone"))?,
+        })
+    });
+    rows.collect()
 }
 
 /// Adds a subscriber.

@@ -1,0 +1,140 @@
+//! Bills usage: from the quarters of an hour to the hours, the days and the events.
+
+use sqlx::types::Uuid;
+use sqlx::types::chrono::{DateTime, Utc};
+
+use super::number::unsigned;
+use super::{StoreError, Transaction};
+use crate::billing::USER_USAGE_BILLING;
+
+/// A key of `usage_quarter`, behind which a sweep goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Key {
+    user: Uuid,
+    bucket: DateTime<Utc>,
+    node_client: i32,
+    node_server: i32,
+}
+
+/// What a batch billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// Its last key.
+    pub last: Key,
+    /// Keys that it took.
+    pub keys: u64,
+    /// Events that it wrote.
+    pub events: u64,
+}
+
+/// Bills the next 1000 keys behind `after` that have anything to bill, and that nobody else holds;
+/// `None` when there are none.
+///
+/// One statement: what is billed, what is added to the hours and the days, and what the events say
+/// come from the same rows, which nobody can change between.
+pub async fn bill(
+    transaction: &mut Transaction,
+    after: Key,
+    trace_id: &str,
+) -> Result<Option<Batch>, StoreError> {
+    // The rows are written back as an upsert rather than by a join: each finds its partition by its
+    // key, whatever the planner thinks of their number. The differences are those of the locked
+    // rows, so a report that comes meanwhile waits, and is for the next run. Upserts go by ascending
+    // key, so that several at once wait for each other in one direction.
+    let row = sqlx::query!(
+        "WITH claimed AS MATERIALIZED ( \
+             SELECT user_id, bucket, node_client_id, node_server_id, last_used_at, \
+                 raw_upload, raw_download, factored_upload, factored_download, \
+                 greatest(floor(factored_upload), billed_upload) AS upload, \
+                 greatest(floor(factored_download), billed_download) AS download, \
+                 raw_upload - rolled_upload AS new_raw_upload, \
+                 raw_download - rolled_download AS new_raw_download, \
+                 greatest(floor(factored_upload) - billed_upload, 0) AS new_upload, \
+                 greatest(floor(factored_download) - billed_download, 0) AS new_download \
+             FROM usage_quarter \
+             WHERE pending AND (user_id, bucket, node_client_id, node_server_id) > ($1, $2, $3, $4) \
+             ORDER BY user_id, bucket, node_client_id, node_server_id \
+             LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED \
+         ), billed AS ( \
+             INSERT INTO usage_quarter (user_id, bucket, node_client_id, node_server_id, \
+                 raw_upload, raw_download, factored_upload, factored_download, \
+                 billed_upload, billed_download, rolled_upload, rolled_download, last_used_at) \
+             SELECT user_id, bucket, node_client_id, node_server_id, raw_upload, raw_download, \
+                 factored_upload, factored_download, upload, download, raw_upload, raw_download, \
+                 last_used_at FROM claimed \
+             ON CONFLICT (user_id, bucket, node_client_id, node_server_id) DO UPDATE SET \
+                 billed_upload = excluded.billed_upload, \
+                 billed_download = excluded.billed_download, \
+                 rolled_upload = excluded.rolled_upload, \
+                 rolled_download = excluded.rolled_download \
+         ), hourly AS ( \
+             INSERT INTO usage_hourly AS h (user_id, bucket, node_client_id, node_server_id, \
+                 raw_upload, raw_download, billed_upload, billed_download) \
+             SELECT user_id, date_bin('1 hour', bucket, '2000-01-01 00:00:00+00') AS hour, \
+                 node_client_id, node_server_id, sum(new_raw_upload), sum(new_raw_download), \
+                 sum(new_upload), sum(new_download) \
+             FROM claimed GROUP BY user_id, hour, node_client_id, node_server_id \
+             ORDER BY user_id, hour, node_client_id, node_server_id \
+             ON CONFLICT (user_id, bucket, node_client_id, node_server_id) DO UPDATE SET \
+                 raw_upload = h.raw_upload + excluded.raw_upload, \
+                 raw_download = h.raw_download + excluded.raw_download, \
+                 billed_upload = h.billed_upload + excluded.billed_upload, \
+                 billed_download = h.billed_download + excluded.billed_download \
+         ), daily AS ( \
+             INSERT INTO usage_daily AS d (user_id, bucket, node_client_id, node_server_id, \
+                 raw_upload, raw_download, billed_upload, billed_download) \
+             SELECT user_id, date_bin('1 day', bucket, '2000-01-01 00:00:00+00') AS day, \
+                 node_client_id, node_server_id, sum(new_raw_upload), sum(new_raw_download), \
+                 sum(new_upload), sum(new_download) \
+             FROM claimed GROUP BY user_id, day, node_client_id, node_server_id \
+             ORDER BY user_id, day, node_client_id, node_server_id \
+             ON CONFLICT (user_id, bucket, node_client_id, node_server_id) DO UPDATE SET \
+                 raw_upload = d.raw_upload + excluded.raw_upload, \
+                 raw_download = d.raw_download + excluded.raw_download, \
+                 billed_upload = d.billed_upload + excluded.billed_upload, \
+                 billed_download = d.billed_download + excluded.billed_download \
+         ), told AS ( \
+             SELECT user_id, node_server_id, max(last_used_at) AS last_used_at, \
+                 sum(new_upload) AS upload, sum(new_download) AS download \
+             FROM claimed GROUP BY user_id, node_server_id, \
+                 date_bin('1 hour', bucket, '2000-01-01 00:00:00+00') \
+         ), events AS ( \
+             INSERT INTO outbox_event (event_id, route, payload, trace_id) \
+             SELECT gen_random_uuid(), $5, jsonb_build_object('server_id', node_server_id, \
+                 'user', user_id, \
+                 'billed_download', greatest(least(download - part * most, most), 0), \
+                 'billed_upload', greatest(least(upload - part * most, most), 0), \
+                 'time', floor(extract(epoch FROM last_used_at))::bigint), $6 \
+             FROM told, (VALUES (4611686018427387904::numeric)) AS v (most), \
+                 generate_series(0, div(greatest(upload, download) - 1, most)) AS part \
+             WHERE upload > 0 OR download > 0 \
+             ORDER BY last_used_at, user_id, node_server_id, part RETURNING 1 \
+         ) \
+         SELECT user_id, bucket, node_client_id, node_server_id, \
+             (SELECT count(*) FROM claimed) AS \"keys!\", \
+             (SELECT count(*) FROM events) AS \"events!\" \
+         FROM claimed \
+         ORDER BY user_id DESC, bucket DESC, node_client_id DESC, node_server_id DESC LIMIT 1",
+        after.user,
+        after.bucket,
+        after.node_client,
+        after.node_server,
+        USER_USAGE_BILLING,
+        trace_id,
+    )
+    .fetch_optional(transaction)
+    .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    Ok(Some(Batch {
+        last: Key {
+            user: row.user_id,
+            bucket: row.bucket,
+            node_client: row.node_client_id,
+            node_server: row.node_server_id,
+        },
+        keys: unsigned(row.keys, "count")?,
+        events: unsigned(row.events, "count")?,
+    }))
+}
