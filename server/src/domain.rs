@@ -4,6 +4,7 @@ mod agent;
 mod analysis;
 mod cron;
 mod error;
+mod ledger;
 mod manage;
 mod queues;
 mod relay;
@@ -20,6 +21,7 @@ pub use cron::{
     RefreshNodeStatusViewJob, RefreshServerStatus, Run, TelecomCronExecutor,
 };
 pub use error::{DomainError, Kind, Obstacle, Thing};
+pub use ledger::{CheckLedger, Ledger, LedgerService};
 pub use manage::{
     AdminCancel, AdminCountQueuedPackages, AdminEnqueue, AdminListQueuedPackages,
     AdminShowQueuedPackage, CancelledPackage, QueuedPackageCount, QueuedPackagePage,

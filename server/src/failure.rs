@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::config::InvalidConfig;
 use crate::jobs::JobError;
+use crate::ledger::LedgerError;
 use crate::net::BindError;
 use crate::rpc::ReflectionError;
 use crate::store::StoreError;
@@ -38,6 +39,9 @@ pub enum Failure {
     /// A job was not done.
     #[error("the job failed: {0}")]
     Job(#[from] JobError),
+    /// The ledger does not hold, or was not checked.
+    #[error("the ledger: {0}")]
+    Ledger(#[from] LedgerError),
     /// Arguments that do not go together.
     #[error("{0}")]
     Usage(String),
@@ -58,6 +62,7 @@ impl Failure {
             | Self::Reflection(_)
             | Self::Token(_)
             | Self::Job(_)
+            | Self::Ledger(_)
             | Self::System(..) => 1,
         }
     }
@@ -73,6 +78,7 @@ impl Failure {
             Self::Migration(MigrationError::TooNew { .. }) => "SchemaTooNew",
             Self::Migration(MigrationError::Failed(_)) => "MigrationFailed",
             Self::Job(_) => "JobFailed",
+            Self::Ledger(_) => "LedgerFailed",
             Self::Bind(_)
             | Self::Telemetry(_)
             | Self::Metrics(_)

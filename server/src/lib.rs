@@ -12,6 +12,7 @@ pub mod domain;
 pub mod failure;
 pub mod http;
 pub mod jobs;
+pub mod ledger;
 pub mod maintenance;
 pub mod metrics;
 pub mod net;

@@ -13,6 +13,7 @@ use telecom_server::config::{InvalidConfig, Problem, Signing, TelecomConfig};
 use telecom_server::domain::Job;
 use telecom_server::failure::Failure;
 use telecom_server::jobs;
+use telecom_server::ledger::{self, LedgerError};
 use telecom_server::metrics::Metrics;
 use telecom_server::serve::{self, Required};
 use telecom_server::store::schema;
@@ -83,6 +84,16 @@ enum Command {
         source: Source,
         /// How long it may take, a second at least.
         #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = time)]
+        timeout: Duration,
+    },
+    /// Compare all accounts of usage and print them as a line of JSON; 1 when they differ.
+    ///
+    /// Reads all usage that is kept, as it is at one moment, and writes nothing.
+    CheckLedger {
+        #[command(flatten)]
+        source: Source,
+        /// How long it may take.
+        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
         timeout: Duration,
     },
 }
@@ -195,6 +206,10 @@ fn start(command: &Command) -> Result<(), Failure> {
             let config = source.load()?;
             runtime.block_on(run_job(&config, name, *timeout))
         }
+        Command::CheckLedger { source, timeout } => {
+            let config = source.load()?;
+            runtime.block_on(check_ledger(&config, *timeout))
+        }
     };
     // What is still blocking then has no business to.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -267,6 +282,19 @@ async fn run_job(config: &TelecomConfig, name: &str, timeout: Duration) -> Resul
     telemetry.shutdown(Duration::from_secs(2)).await;
     print(&format!("{}\n", outcome.line))?;
     Ok(outcome.result?)
+}
+
+async fn check_ledger(config: &TelecomConfig, timeout: Duration) -> Result<(), Failure> {
+    let Some(database) = &config.database else {
+        return Err(InvalidConfig(vec![missing("database.url", NO_URL)]).into());
+    };
+    let (line, holds) = ledger::check(database, timeout).await?;
+    print(&format!("{line}\n"))?;
+    if holds {
+        Ok(())
+    } else {
+        Err(LedgerError::Differs.into())
+    }
 }
 
 fn check(config: &TelecomConfig) -> Result<(), Failure> {

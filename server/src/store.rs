@@ -11,6 +11,7 @@ mod error;
 pub mod heartbeats;
 pub mod idempotency;
 pub mod job_lock;
+pub mod ledger;
 mod listener;
 pub mod maintenance;
 pub mod node_client_factors;

@@ -8,6 +8,7 @@ mod server {
     mod auth;
     mod bad_config;
     mod bad_requests;
+    mod billing;
     mod database;
     mod database_away;
     mod errors;
@@ -19,6 +20,7 @@ mod server {
     mod idempotency;
     mod jwks;
     mod jwt;
+    mod ledger;
     mod maintenance;
     mod manage;
     mod migrations;

@@ -60,6 +60,8 @@ pub fn command(environment: &BTreeMap<String, String>, arguments: &[&str]) -> Co
 /// A running server; killed when dropped.
 pub struct Server {
     child: Child,
+    /// The URL of its database.
+    pub url: String,
     pub grpc: SocketAddr,
     pub http: SocketAddr,
     /// Every log line so far.
@@ -125,6 +127,7 @@ impl Server {
         let address = |key: &str| line[key].as_str().unwrap().parse().unwrap();
         Self {
             child,
+            url: url.to_owned(),
             grpc: address("grpc"),
             http: address("http"),
             log,
