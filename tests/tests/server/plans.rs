@@ -48,7 +48,11 @@ const LARGE: [&str; 18] = [
 
 /// Statements that may walk through a whole large table, by their whole text, or its beginning before
 /// `…`, and why.
-const COLD: [(&str, &str); 4] = [
+const COLD: [(&str, &str); 5] = [
+    (
+        "WITH claimed AS MATERIALIZED ( SELECT user_id, bucket, node_client_id…",
+        "bills what is pending of whatever day, by the index of what is pending in each partition",
+    ),
     (
         "SELECT count(*) AS \"count!\" FROM subscriber…",
         "the total of an administrator's page",

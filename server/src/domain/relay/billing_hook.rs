@@ -75,6 +75,7 @@ fn is_for_an_events_sake(error: &DomainError) -> bool {
         StoreError::Duplicate { .. }
         | StoreError::Orphan
         | StoreError::Corrupt(_)
+        | StoreError::PartitionMissing(_)
         | StoreError::Other(_) => true,
         StoreError::Unavailable(_)
         | StoreError::Authentication(_)
@@ -130,7 +131,9 @@ impl EventRelay {
         let mut transaction = self.database.write(context.deadline).await?;
         let mut taken = TakenUp::default();
         let failed = outbox::put_off(&mut transaction, id).await?;
-        if failed.is_some_and(|attempts| attempts >= ATTEMPTS) {
+        // A partition comes with the next maintenance.
+        let waits = matches!(error, DomainError::Store(StoreError::PartitionMissing(_)));
+        if !waits && failed.is_some_and(|attempts| attempts >= ATTEMPTS) {
             let failed = Unusable::Failed(error.to_string());
             outbox::bury(&mut transaction, &[dead(id, &failed)]).await?;
             outbox::published(&mut transaction, &[id]).await?;

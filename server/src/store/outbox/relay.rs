@@ -130,8 +130,8 @@ pub async fn publish(
 /// failed by now, unless it has been taken up meanwhile.
 pub async fn put_off(transaction: &mut Transaction, id: i64) -> Result<Option<u16>, StoreError> {
     let attempts = sqlx::query_scalar!(
-        "UPDATE outbox_event SET attempts = attempts + 1, \
-         retry_at = now() + power(4, attempts + 1) * interval '1 second' \
+        "UPDATE outbox_event SET attempts = least(attempts, 9999) + 1, \
+         retry_at = now() + power(4, least(attempts + 1, 4)) * interval '1 second' \
          WHERE id = $1 AND published_at IS NULL RETURNING attempts",
         id,
     )

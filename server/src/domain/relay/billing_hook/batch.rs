@@ -125,8 +125,8 @@ impl Batch {
             let Some(first) = events.iter().map(|due| due.event.time).min() else {
                 continue;
             };
-            let spans = packages.get(user).into_iter().flatten();
-            let active = spans.filter_map(QueuedPackage::span).next();
+            let mut spans = packages.get(user).into_iter().flatten();
+            let active = spans.find_map(QueuedPackage::span);
             if active.is_none_or(|span| first < span.active_from) {
                 late.push((*user, first));
             }
