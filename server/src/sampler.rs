@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::domain::ROUTES;
 use crate::metrics::Metrics;
 use crate::nodes::NodeStatus;
 use crate::packages::QueuedPackageStatus;
-use crate::store::{Database, StoreError, node_servers, queued_packages};
+use crate::store::{Database, StoreError, billing, node_servers, outbox, queued_packages};
 
 /// A sample that takes longer is left out.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,7 +36,11 @@ impl Sampler {
         loop {
             ticks.tick().await;
             self.pool();
-            for result in [self.nodes().await, self.queued_packages(&mut series).await] {
+            for result in [
+                self.nodes().await,
+                self.queued_packages(&mut series).await,
+                self.billing().await,
+            ] {
                 if let Err(error) = result {
                     tracing::debug!(%error, "gauges are not refreshed");
                 }
@@ -58,6 +63,20 @@ impl Sampler {
         for status in NodeStatus::ALL {
             let count = counts.iter().find(|(counted, _)| *counted == status);
             let gauge = self.metrics.nodes.with_label_values(&[status.as_str()]);
+            gauge.set(count.map_or(0, |(_, count)| *count));
+        }
+        Ok(())
+    }
+
+    async fn billing(&self) -> Result<(), StoreError> {
+        let mut transaction = self.database.read(Instant::now() + PATIENCE).await?;
+        let lag = billing::lag(&mut transaction).await?;
+        let pending = outbox::count_pending(&mut transaction).await?;
+        transaction.commit().await?;
+        self.metrics.billing.lag.set(lag);
+        for route in ROUTES {
+            let count = pending.iter().find(|(counted, _)| counted == route);
+            let gauge = self.metrics.billing.pending.with_label_values(&[route]);
             gauge.set(count.map_or(0, |(_, count)| *count));
         }
         Ok(())

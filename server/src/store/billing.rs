@@ -138,3 +138,15 @@ pub async fn bill(
         events: unsigned(row.events, "count")?,
     }))
 }
+
+/// Seconds since the oldest use among the keys that are pending; 0 when none is. Of many, the first
+/// 100 000 keys are looked at.
+pub async fn lag(transaction: &mut Transaction) -> Result<f64, StoreError> {
+    let lag = sqlx::query_scalar!(
+        "SELECT coalesce(greatest(extract(epoch FROM now() - min(p.last_used_at)), 0), 0)\
+             ::double precision AS \"lag!\" \
+         FROM (SELECT last_used_at FROM usage_quarter WHERE pending \
+             ORDER BY user_id, bucket, node_client_id, node_server_id LIMIT 100000) p",
+    );
+    Ok(lag.fetch_one(transaction).await?)
+}

@@ -7,7 +7,9 @@ use sqlx::types::Uuid;
 
 use super::{StoreError, Transaction};
 
-pub use relay::{Dead, PendingEvent, Which, bury, due, publish, published, put_off, take};
+pub use relay::{
+    Dead, PendingEvent, Which, bury, count_pending, due, publish, published, put_off, take,
+};
 
 /// Where the relays listen.
 pub const CHANNEL: &str = "telecom_outbox";

@@ -182,3 +182,17 @@ pub async fn bury(transaction: &mut Transaction, dead: &[Dead]) -> Result<(), St
     .await?;
     Ok(())
 }
+
+/// How many events of each route nobody has taken up, of those routes that have any; counted up to
+/// 100 000.
+pub async fn count_pending(
+    transaction: &mut Transaction,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT route, count(*) AS \"count!\" FROM (SELECT route FROM outbox_event \
+         WHERE published_at IS NULL ORDER BY route, id LIMIT 100000) p GROUP BY route",
+    )
+    .fetch_all(transaction)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.route, row.count)).collect())
+}
