@@ -48,7 +48,11 @@ const LARGE: [&str; 18] = [
 
 /// Statements that may walk through a whole large table, by their whole text, or its beginning before
 /// `…`, and why.
-const COLD: [(&str, &str); 5] = [
+const COLD: [(&str, &str); 6] = [
+    (
+        "SELECT coalesce(greatest(extract(epoch FROM now() - min(p.last_used_at)…",
+        "the sampler's age of what is pending, by the same index",
+    ),
     (
         "WITH claimed AS MATERIALIZED ( SELECT user_id, bucket, node_client_id…",
         "bills what is pending of whatever day, by the index of what is pending in each partition",
