@@ -143,6 +143,8 @@ call NodeServerManage ReadmitUsage ADMIN '{"node_server_id": 1, "ids": ["1"]}' '
 section Telecom
 call Telecom ListNodes SUBSCRIBER '{}' "What a subscriber's app shows."
 call Telecom ListNodeStatusHistory SUBSCRIBER '{"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T02:00:00Z"}' 'How the nodes were, hour by hour.'
+call Telecom GetRecentTrafficUsage SUBSCRIBER '{"range": "RECENT_RANGE_WEEK", "time_zone": "Asia/Kathmandu"}' 'Seven days of traffic, by the clocks of Kathmandu; nothing of it has been billed yet.'
+call Telecom ListUsuallyUsedNodes SUBSCRIBER '{}' 'The nodes used most in 30 days, of what has been billed.'
 
 section 'UserManage, once there is something to see'
 s=UserManage

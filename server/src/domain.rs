@@ -14,7 +14,9 @@ use tokio::time::Instant;
 
 pub use agent::{AgentService, AuthenticateNode, HeartbeatReceipt, ReceiveHeartbeat};
 pub use analysis::{
-    AnalysisService, ListUserNodeStatusHistory, ListUserNodes, NodeStatusHistory, UserNodes,
+    AnalysisService, GetRecentTrafficUsage, GetUserDailyUsage, GetUserHourlyUsage,
+    ListUserNodeStatusHistory, ListUserNodes, ListUserUsuallyUsedNodes, NodeStatusHistory,
+    UserNodes,
 };
 pub use cron::{
     BillTrafficJob, Job, JobReport, PackageExpiringJob, RecordNodeStatusHistoryJob,

@@ -35,6 +35,7 @@ mod server {
     mod previous;
     mod process;
     mod queue;
+    mod recent_usage;
     mod replica;
     mod roles;
     mod rotation;

@@ -1,5 +1,7 @@
 //! What subscribers see of the network, each their own; staff sees everybody's.
 
+mod usage;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +13,10 @@ use crate::store::{
     Database, StoreError, Transaction, node_status_history, retry_conflicts, user_nodes,
 };
 use crate::users::UserId;
+
+pub use usage::{
+    GetRecentTrafficUsage, GetUserDailyUsage, GetUserHourlyUsage, ListUserUsuallyUsedNodes,
+};
 
 /// Serves subscribers' apps.
 #[derive(Debug, Clone)]

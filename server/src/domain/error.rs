@@ -63,6 +63,9 @@ pub enum DomainError {
     /// The data are another subscriber's.
     #[error("these are another user's: leave user_id empty for your own")]
     NotYours,
+    /// Staff have no data of their own.
+    #[error("name the user whose data are wanted")]
+    UserNotNamed,
     /// The method is for another kind of caller.
     #[error("the caller may not do this")]
     WrongCaller,

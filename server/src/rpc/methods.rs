@@ -79,9 +79,11 @@ const NETWORK: &[Role] = &[Role::Admin, Role::Support, Role::Viewer];
 const SUBSCRIBERS: &[Role] = &[Role::Admin, Role::Support];
 /// Subscribers themselves, and who helps them.
 const EVERYBODY: &[Role] = &[Role::Admin, Role::Support, Role::Viewer, Role::User];
+/// Subscribers themselves, and who looks at subscribers.
+const THEIRS: &[Role] = &[Role::Admin, Role::Support, Role::User];
 const NODE: &[Role] = &[Role::Node];
 
-pub(super) const METHODS: [Method; 47] = [
+pub(super) const METHODS: [Method; 49] = [
     method(AGENT, "Heartbeat", NODE),
     method(AGENT, "ReportUsage", NODE),
     stream(AGENT, "StreamUsage", NODE),
@@ -118,6 +120,8 @@ pub(super) const METHODS: [Method; 47] = [
     method(QUEUE, "Cancel", ADMIN),
     method(TELECOM, "ListNodes", EVERYBODY),
     method(TELECOM, "ListNodeStatusHistory", EVERYBODY),
+    method(TELECOM, "GetRecentTrafficUsage", THEIRS),
+    method(TELECOM, "ListUsuallyUsedNodes", THEIRS),
     method(USERS, "CreateUser", ADMIN),
     method(USERS, "ShowUser", SUBSCRIBERS),
     method(USERS, "ListUsers", SUBSCRIBERS),

@@ -198,6 +198,7 @@ fn domain(error: DomainError) -> Answer {
         }
         DomainError::TokenInvalid => token_invalid(),
         DomainError::NotYours => Answer::new(Code::PermissionDenied, "NOT_YOURS", sentence),
+        DomainError::UserNotNamed => invalid(vec![Violation::new("user_id", sentence)]),
         DomainError::WrongCaller => role_not_allowed(),
         DomainError::Store(error) => store(&error),
     }

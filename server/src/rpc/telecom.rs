@@ -1,16 +1,21 @@
 //! The `Telecom` service.
 
+mod usage;
+
 use telecom_proto::v1::telecom_server::Telecom;
 use telecom_proto::v1::{
-    self as proto, ListNodeStatusHistoryReply, ListNodeStatusHistoryRequest, ListNodesReply,
-    ListNodesRequest, NodeStatusBucket,
+    self as proto, GetRecentTrafficUsageRequest, ListNodeStatusHistoryReply,
+    ListNodeStatusHistoryRequest, ListNodesReply, ListNodesRequest, ListUsuallyUsedNodesRequest,
+    ListUsuallyUsedNodesResponse, NodeStatusBucket, RecentTrafficUsageResponse,
 };
 use tonic::{Request, Response, Status};
 
 use super::call::{context, run};
 use super::convert::{status, time, timestamp};
 use super::status::Refusal;
-use crate::domain::{AnalysisService, ListUserNodeStatusHistory, ListUserNodes};
+use crate::domain::{
+    AnalysisService, ListUserNodeStatusHistory, ListUserNodes, ListUserUsuallyUsedNodes,
+};
 use crate::nodes::{Access, HourStatus, Node, Period};
 use crate::users::UserId;
 
@@ -43,6 +48,29 @@ impl Telecom for AnalysisService {
         Ok(Response::new(ListNodeStatusHistoryReply {
             buckets: history.hours.iter().map(bucket).collect(),
             refreshed_at: Some(timestamp(history.refreshed_at)),
+        }))
+    }
+
+    async fn get_recent_traffic_usage(
+        &self,
+        mut request: Request<GetRecentTrafficUsageRequest>,
+    ) -> Result<Response<RecentTrafficUsageResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = usage::recent(&request.into_inner());
+        let usage = run(self, &context, input).await?;
+        Ok(Response::new(usage::recent_response(&usage)))
+    }
+
+    async fn list_usually_used_nodes(
+        &self,
+        mut request: Request<ListUsuallyUsedNodesRequest>,
+    ) -> Result<Response<ListUsuallyUsedNodesResponse>, Status> {
+        let context = context(&mut request)?;
+        let user = user(&request.into_inner().user_id);
+        let input = user.map(|user| ListUserUsuallyUsedNodes { user });
+        let nodes = run(self, &context, input).await?;
+        Ok(Response::new(ListUsuallyUsedNodesResponse {
+            nodes: nodes.into_iter().map(usage::node).collect(),
         }))
     }
 }

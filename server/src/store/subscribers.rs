@@ -82,6 +82,18 @@ pub async fn find(transaction: &mut Transaction, id: UserId) -> Result<Option<Us
         .transpose()
 }
 
+/// The database's clock, if the subscriber is registered.
+pub async fn clock(
+    transaction: &mut Transaction,
+    id: UserId,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let now = sqlx::query_scalar!(
+        "SELECT now() AS \"now!\" FROM subscriber WHERE id = $1",
+        id.0,
+    );
+    Ok(now.fetch_optional(transaction).await?)
+}
+
 /// One subscriber, whom nobody else can change until the transaction ends, nor their queue.
 pub async fn lock(transaction: &mut Transaction, id: UserId) -> Result<Option<User>, StoreError> {
     rows!("WHERE id = $1 FOR NO KEY UPDATE", id.0)

@@ -11,7 +11,8 @@ use prost_types::{DescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
 use telecom_server::{
     config::TelecomConfig,
     domain::{
-        AdminListServers, AnalysisService, ListUserNodeStatusHistory, ManageService,
+        AdminListServers, AnalysisService, GetRecentTrafficUsage, GetUserDailyUsage,
+        GetUserHourlyUsage, ListUserNodeStatusHistory, ListUserUsuallyUsedNodes, ManageService,
         PackageExpiringJob, RecordNodeStatusHistoryJob, RefreshNodeStatusViewJob,
         RefreshServerStatus, TelecomCronExecutor,
     },
@@ -71,7 +72,15 @@ const SERVICES: [(&str, &[&str]); 8] = [
             "ShowQueuedPackage",
         ],
     ),
-    ("Telecom", &["ListNodeStatusHistory", "ListNodes"]),
+    (
+        "Telecom",
+        &[
+            "GetRecentTrafficUsage",
+            "ListNodeStatusHistory",
+            "ListNodes",
+            "ListUsuallyUsedNodes",
+        ],
+    ),
     (
         "UserManage",
         &[
@@ -98,21 +107,20 @@ const LATER_SERVICES: [&str; 7] = [
 ];
 
 /// Methods that are still to come to services that are there.
-const LATER_METHODS: [(&str, &str); 4] = [
+const LATER_METHODS: [(&str, &str); 2] = [
     ("NodeAgent", "WatchAccess"),
-    ("Telecom", "GetRecentTrafficUsage"),
-    ("Telecom", "ListUsuallyUsedNodes"),
     ("UserManage", "AdjustUsage"),
 ];
 
 /// Replies that are not called `…Response`.
-const REPLIES: [(&str, &str); 2] = [
+const REPLIES: [(&str, &str); 3] = [
+    ("GetRecentTrafficUsage", "RecentTrafficUsageResponse"),
     ("ListNodeStatusHistory", "ListNodeStatusHistoryReply"),
     ("ListNodes", "ListNodesReply"),
 ];
 
 /// Fields that are given, by message.
-const FIELDS: [(&str, &[&str]); 2] = [
+const FIELDS: [(&str, &[&str]); 3] = [
     (
         "NodeStatusBucket",
         &[
@@ -124,25 +132,17 @@ const FIELDS: [(&str, &[&str]); 2] = [
         ],
     ),
     ("ListNodeStatusHistoryReply", &["refreshed_at"]),
+    (
+        "RecentTrafficUsageResponse",
+        &["raw", "actually_billed", "billed_through"],
+    ),
 ];
 
 /// Messages and enums that are still to come.
-const LATER_TYPES: [&str; 4] = [
-    "ListUsuallyUsedNodesResponse",
-    "RecentRange",
-    "RecentTrafficUsageResponse",
-    "UserUsageBillingEvent",
-];
+const LATER_TYPES: [&str; 1] = ["UserUsageBillingEvent"];
 
 /// Rust types that are still to come.
-const LATER_RUST: [&str; 6] = [
-    "BillTrafficJob",
-    "GetRecentTrafficUsage",
-    "GetUserDailyUsage",
-    "GetUserHourlyUsage",
-    "ListUserUsuallyUsedNodes",
-    "TelecomBillingHook",
-];
+const LATER_RUST: [&str; 2] = ["BillTrafficJob", "TelecomBillingHook"];
 
 fn ours() -> FileDescriptorSet {
     let mut set = FileDescriptorSet::decode(telecom_proto::FILE_DESCRIPTOR_SET).unwrap();

@@ -75,27 +75,15 @@ const COLD: [(&str, &str); 6] = [
     ),
 ];
 
-/// What will be asked of usage: these do not come from the server yet, but its tables are made for them.
-const USAGE: [(&str, &str); 5] = [
-    (
-        "SELECT bucket, sum(raw_upload) FROM usage_quarter WHERE user_id = $1 AND bucket >= $2 AND bucket < $3 GROUP BY 1",
-        "a user's day",
-    ),
-    (
-        "SELECT bucket, sum(raw_upload) FROM usage_hourly WHERE user_id = $1 AND bucket >= $2 AND bucket < $3 GROUP BY 1",
-        "a user's month in a time zone",
-    ),
-    (
-        "SELECT node_client_id, sum(billed_upload) FROM usage_daily WHERE user_id = $1 AND bucket >= $2 AND bucket < $3 GROUP BY 1",
-        "a user's usual nodes",
-    ),
+/// What is asked of usage by statements that are not in `.sqlx`.
+const USAGE: [(&str, &str); 2] = [
     (
         "SELECT * FROM traffic_usage WHERE user_id = $1 AND used_at >= $2 AND used_at < $3",
-        "a user's reports",
+        "a user's reports, as an administrator looks at them",
     ),
     (
         "SELECT EXISTS (SELECT FROM usage_quarter WHERE bucket >= $1 AND bucket < $2 AND pending)",
-        "whether a day is billed",
+        "whether a day is billed, before its partition is dropped",
     ),
 ];
 

@@ -9,9 +9,10 @@ use telecom_proto::v1::telecom_client::TelecomClient;
 use telecom_proto::v1::user_manage_client::UserManageClient;
 use telecom_proto::v1::{
     CancelRequest, CountQueuedPackagesRequest, CreateUserRequest, EnqueueRequest, EraseUserRequest,
-    ExportUserRequest, ListNodeStatusHistoryRequest, ListNodesRequest, ListQueuedPackagesRequest,
-    ListUsersRequest, QueuedPackage, QueuedPackageStatus, ResumeUserRequest,
-    ShowQueuedPackageRequest, ShowUserRequest, SuspendUserRequest, UserStatus,
+    ExportUserRequest, GetRecentTrafficUsageRequest, ListNodeStatusHistoryRequest,
+    ListNodesRequest, ListQueuedPackagesRequest, ListUsersRequest, ListUsuallyUsedNodesRequest,
+    QueuedPackage, QueuedPackageStatus, RecentRange, ResumeUserRequest, ShowQueuedPackageRequest,
+    ShowUserRequest, SuspendUserRequest, UserStatus,
 };
 use telecom_tests::door::Caller;
 use tonic::Code;
@@ -127,6 +128,16 @@ async fn looks_up(provider: &Provider, network: &Network, user: &str) -> Result<
     // A whole day, and the hour that has begun unless it is exactly full.
     let hours = history.buckets.len();
     assert!((24..=25).contains(&hours), "{hours} hours");
+
+    let week = GetRecentTrafficUsageRequest {
+        range: RecentRange::Week.into(),
+        time_zone: "Asia/Kathmandu".into(),
+        ..Default::default()
+    };
+    let recent = app.get_recent_traffic_usage(week).await?.into_inner();
+    assert_eq!((recent.raw.len(), recent.actually_billed.len()), (7, 7));
+    let usual = ListUsuallyUsedNodesRequest::default();
+    app.list_usually_used_nodes(usual).await?;
     Ok(())
 }
 
@@ -167,6 +178,11 @@ async fn export_and_erase(provider: &Provider, user: &str) -> Result<()> {
         match record.record.unwrap() {
             Record::User(_) => people += 1,
             Record::QueuedPackage(_) => packages += 1,
+            // As far as it has been billed by now.
+            Record::DailyUsage(_)
+            | Record::HourlyUsage(_)
+            | Record::PackageUsage(_)
+            | Record::UsageAdjustment(_) => {}
             Record::AuditEntry(_) => entries += 1,
         }
     }

@@ -5,6 +5,7 @@ use futures::stream::BoxStream;
 use crate::audit::AuditEntry;
 use crate::domain::{DomainError, Idempotency};
 use crate::packages::QueuedPackage;
+use crate::usage::{PackageUsage, UsageAdjustment, UsageSum};
 use crate::users::{User, UserId, UserProfile, UserStatus};
 
 /// Lists subscribers.
@@ -104,6 +105,14 @@ pub enum ExportRecord {
     User(Box<User>),
     /// A package they have bought.
     QueuedPackage(Box<QueuedPackage>),
+    /// What they used in a day of UTC.
+    DailyUsage(UsageSum),
+    /// What they used in an hour of UTC.
+    HourlyUsage(UsageSum),
+    /// What of it was charged to which package.
+    PackageUsage(PackageUsage),
+    /// What an administrator changed of what was charged.
+    UsageAdjustment(UsageAdjustment),
     /// What an administrator did with them.
     AuditEntry(AuditEntry),
 }
