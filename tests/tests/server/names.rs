@@ -107,10 +107,8 @@ const LATER_SERVICES: [&str; 7] = [
 ];
 
 /// Methods that are still to come to services that are there.
-const LATER_METHODS: [(&str, &str); 2] = [
-    ("NodeAgent", "WatchAccess"),
-    ("UserManage", "AdjustUsage"),
-];
+const LATER_METHODS: [(&str, &str); 2] =
+    [("NodeAgent", "WatchAccess"), ("UserManage", "AdjustUsage")];
 
 /// Replies that are not called `…Response`.
 const REPLIES: [(&str, &str); 3] = [

@@ -38,6 +38,7 @@ async fn a_subscriber_is_shown_and_exported_with_their_packages() {
                 packages.push(package);
             }
             Record::AuditEntry(entry) => methods.push(entry.method),
+            usage => panic!("nothing was used: {usage:?}"),
         }
     }
     assert_eq!(packages, [first, second]);
