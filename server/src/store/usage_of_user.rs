@@ -31,8 +31,8 @@ pub struct AfterPackage {
     pub package: i64,
 }
 
-// Numbers of nodes begin at 1. The bare bound on the bucket lets PostgreSQL leave out the partitions
-// before it.
+// Numbers of nodes begin at 1. The bare bounds on the bucket let PostgreSQL leave out the partitions
+// before it, and those that are made ahead.
 macro_rules! sums {
     ($table:literal, $transaction:expr, $user:expr, $after:expr, $limit:expr) => {{
         let rows = sqlx::query_as!(
@@ -43,7 +43,7 @@ macro_rules! sums {
                  least(billed_upload, 9223372036854775807)::bigint AS \"billed_upload!\", \
                  least(billed_download, 9223372036854775807)::bigint AS \"billed_download!\" FROM "
                 + $table
-                + " WHERE user_id = $1 AND bucket >= $2 \
+                + " WHERE user_id = $1 AND bucket >= $2 AND bucket <= now() \
                  AND (bucket, node_client_id, node_server_id) > ($2, $3, $4) \
                  ORDER BY bucket, node_client_id, node_server_id LIMIT $5",
             $user.0,
@@ -91,7 +91,7 @@ pub async fn by_package(
              least(uncounted, 9223372036854775807)::bigint AS \"uncounted!\", \
              least(unassigned, 9223372036854775807)::bigint AS \"unassigned!\", \
              least(external, 9223372036854775807)::bigint AS \"external!\" \
-         FROM user_package_usage WHERE user_id = $1 AND bucket >= $2 \
+         FROM user_package_usage WHERE user_id = $1 AND bucket >= $2 AND bucket <= now() \
          AND (bucket, node_server_id, coalesce(queued_package_id, 0)) > ($2, $3, $4) \
          ORDER BY bucket, node_server_id, coalesce(queued_package_id, 0) LIMIT $5",
         user.0,

@@ -248,13 +248,7 @@ async fn nobody_sees_what_somebody_else_used() {
         ),
         (Role::User, unknown, "", Code::NotFound, "USER_NOT_FOUND"),
         (Role::Admin, "a", unknown, Code::NotFound, "USER_NOT_FOUND"),
-        (
-            Role::Admin,
-            "a",
-            "",
-            Code::InvalidArgument,
-            "INVALID_ARGUMENT",
-        ),
+        (Role::Admin, "a", "", Code::InvalidArgument, "FIELD_INVALID"),
         (
             Role::Viewer,
             "v",
