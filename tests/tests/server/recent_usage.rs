@@ -160,13 +160,13 @@ async fn use_is_seen_at_once_and_as_billed_when_it_is() {
     }
 
     // As the billing job leaves it, and with what was billed of each.
-    provider.database.sql(&format!(
+    provider.database.sql(
         "UPDATE usage_quarter SET rolled_upload = 3, rolled_download = 40, billed_upload = 4, billed_download = 60; \
          INSERT INTO usage_hourly SELECT user_id, date_bin('1 hour', bucket, '2000-01-01 00:00:00+00'), \
          node_client_id, node_server_id, 3, 40, 4, 60 FROM usage_quarter; \
          INSERT INTO usage_daily SELECT user_id, date_bin('1 day', bucket, '2000-01-01 00:00:00+00'), \
-         node_client_id, node_server_id, 3, 40, 4, 60 FROM usage_quarter"
-    ));
+         node_client_id, node_server_id, 3, 40, 4, 60 FROM usage_quarter",
+    );
     for (range, _) in RANGES {
         for zone in ["", "Asia/Kathmandu", "Australia/Lord_Howe"] {
             let seen = provider
