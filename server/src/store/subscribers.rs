@@ -109,8 +109,12 @@ pub async fn known(
     ids: &[UserId],
 ) -> Result<HashMap<UserId, bool>, StoreError> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    // With a thousand ids PostgreSQL would rather read the whole table, which takes ten times as long:
+    // it may only look for one after the other.
     let rows = sqlx::query!(
-        "SELECT id, status = 'erased' AS \"erased!\" FROM subscriber WHERE id = ANY($1::uuid[])",
+        "SELECT w.id AS \"id!\", s.erased AS \"erased!\" FROM unnest($1::uuid[]) AS w (id) \
+         CROSS JOIN LATERAL (SELECT status = 'erased' AS erased FROM subscriber \
+         WHERE subscriber.id = w.id LIMIT 1) AS s",
         &ids,
     )
     .fetch_all(transaction)
