@@ -20,7 +20,9 @@ async fn what_is_acknowledged_survives_kill_and_what_is_not_is_sent_again() {
     while !spool.is_empty() {
         let mut reports = Reports::open(&mut site.agent().await).await;
         while let Some(request) = spool.first() {
-            reports.send(request.clone()).await;
+            if !reports.send(request.clone()).await {
+                break;
+            }
             // While it is on its way, being worked on, or just done.
             if kills < KILLS && acknowledged >= 15 * (kills + 1) {
                 tokio::time::sleep(Duration::from_millis(1 << kills) / 2).await;

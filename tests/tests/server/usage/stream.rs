@@ -36,8 +36,9 @@ impl Reports {
         }
     }
 
-    pub async fn send(&self, request: ReportUsageRequest) {
-        self.to.send(request).await.unwrap();
+    /// Whether the stream was still there.
+    pub async fn send(&self, request: ReportUsageRequest) -> bool {
+        self.to.send(request).await.is_ok()
     }
 
     /// The next answer; `None` at the end.
