@@ -147,7 +147,8 @@ CREATE TABLE user_access (
     user_id            uuid        PRIMARY KEY REFERENCES subscriber (id),
     access             text        NOT NULL CHECK (access IN
         ('granted', 'no_package', 'quota_used_up', 'suspended', 'erased')),
-    -- The series of the active package; null when there is none.
+    -- The series of the active package; null when there is none, or when it gives nothing for want of
+    -- a subscriber in good standing.
     package_series_id  integer     REFERENCES package_series (id),
     -- Null: no limit.
     speed_limit_bps    bigint      CHECK (speed_limit_bps > 0),
@@ -163,7 +164,9 @@ CREATE INDEX user_access_by_series ON user_access (package_series_id, user_id) W
 CREATE SEQUENCE user_access_version;
 
 INSERT INTO user_access (user_id, access, package_series_id, speed_limit_bps, valid_until, changed_at)
-SELECT s.id, a.access, p.package_series_id, q.speed_limit_bps,
+SELECT s.id, a.access,
+    CASE s.status WHEN 'active' THEN p.package_series_id END,
+    CASE s.status WHEN 'active' THEN q.speed_limit_bps END,
     CASE a.access WHEN 'granted' THEN q.expires_at WHEN 'quota_used_up' THEN q.next_reset_at END, now()
 FROM subscriber s
 LEFT JOIN queued_package q ON q.user_id = s.id AND q.status = 'active'

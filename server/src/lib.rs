@@ -1,9 +1,11 @@
 //! The gRPC and metrics server over PostgreSQL.
 //!
 //! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`],
-//! [`packages`], [`partitions`], [`usage`], [`users`], [`audit`] and [`auth`] are the vocabulary all three
-//! share. [`serve`] puts the parts together.
+//! [`packages`], [`partitions`], [`usage`], [`users`], [`access`], [`audit`] and [`auth`] are the vocabulary all three
+//! [`packages`], [`partitions`], [`usage`], [`users`], [`access`], [`audit`] and [`auth`] are the
+//! vocabulary all three
 
+pub mod access;
 pub mod audit;
 pub mod auth;
 pub mod billing;

@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 
 use crate::revision::Revision;
 
-pub use access::{Access, Node};
+pub use access::Node;
 pub use client::{
     ClientField, NodeClient, NodeClientConfig, NodeClientDetail, NodeClientDraft, NodeClientId,
 };

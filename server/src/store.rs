@@ -36,6 +36,7 @@ pub mod usage_of_user;
 pub mod usage_quarters;
 pub mod usage_refused;
 pub mod usage_reports;
+pub mod user_access;
 pub mod user_nodes;
 
 pub use database::{Database, PoolCounts};

@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 
 use super::{Context, DomainError, Kind, Processor, Thing};
 use crate::auth::Caller;
-use crate::nodes::{Access, HourStatus, Node, Period, filled};
+use crate::access::Access;
+use crate::nodes::{HourStatus, Node, Period, filled};
 use crate::store::{
-    Database, StoreError, Transaction, node_status_history, retry_conflicts, user_nodes,
+    Database, Transaction, node_status_history, retry_conflicts, user_access, user_nodes,
 };
 use crate::users::UserId;
 
@@ -146,7 +147,7 @@ async fn access(
     let Some(user) = user else {
         return Ok(None);
     };
-    let access: Result<_, StoreError> = user_nodes::access(transaction, user).await;
+    let access = user_access::find(transaction, user).await?;
     let missing = || DomainError::NotFound(Thing::new(Kind::User, user));
-    access?.ok_or_else(missing).map(Some)
+    access.ok_or_else(missing).map(Some)
 }

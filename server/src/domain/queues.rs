@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::DomainError;
 use crate::packages::{Changes, Queue};
 use crate::store::outbox::{self, OutboxEvent};
-use crate::store::{Transaction, queued_packages};
+use crate::store::{Transaction, queued_packages, user_access};
 use crate::users::User;
 
 /// The queue of a subscriber whom the transaction has locked, brought to the present moment, and that
@@ -23,7 +23,7 @@ pub(super) async fn present(
     Ok((queue, now))
 }
 
-/// Writes down what has changed, and the events that tell of it; gives how many packages changed.
+/// Writes down what has changed, what follows of it for access, and the events that tell of it; gives how many packages changed.
 pub(super) async fn save(
     transaction: &mut Transaction,
     changes: Changes,
@@ -38,12 +38,24 @@ pub(super) async fn save(
         }
     });
     queued_packages::save(transaction, &changes.packages).await?;
+    user_access::put(transaction, &changes.access).await?;
     outbox::append(transaction, &events.collect::<Vec<_>>(), trace_id).await?;
     Ok(changes.packages.len() as u64)
 }
 
-/// Ends all packages of a subscriber who is being erased, and whom the transaction has locked; gives
-/// how many.
+/// Writes down what a subscriber may use after their status has changed.
+pub(super) async fn renew_access(
+    transaction: &mut Transaction,
+    user: &User,
+    trace_id: &str,
+) -> Result<(), DomainError> {
+    let (queue, _) = present(transaction, user).await?;
+    save(transaction, queue.into_changes(), trace_id).await?;
+    Ok(())
+}
+
+/// Ends all packages of a subscriber who has just been erased, and whom the transaction has locked;
+/// gives how many.
 pub(super) async fn cancel_all(
     transaction: &mut Transaction,
     user: &User,

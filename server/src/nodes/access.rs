@@ -4,19 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{Factor, NodeClientId, NodeStatus};
 
-/// Whether a subscriber may use nodes, and why not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Those of the present package.
-    Granted,
-    /// None: no package is active.
-    NoPackage,
-    /// None: the subscriber is suspended.
-    Suspended,
-    /// None: the subscriber has been erased.
-    Erased,
-}
-
 /// A node client as subscribers see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {

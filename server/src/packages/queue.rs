@@ -3,6 +3,7 @@
 //! Pure: it holds a subscriber's open packages, `now` comes in, and what changed comes out. At most
 //! one package is active, and none waits while none is active; every operation keeps that.
 
+mod access;
 mod charge;
 #[cfg(test)]
 mod properties;
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 use super::events::{PackageExpiringEvent, PackageWarningEvent, QueueEvent, Warning};
 use super::queued::{Ending, Life, QueuedPackage, QueuedPackageId};
 use super::{Span, calendar};
+use crate::access::UserAccess;
 use crate::users::UserId;
 
 pub use charge::{Charged, Counts, TooMuch, Traffic};
@@ -46,6 +48,8 @@ pub struct Changes {
     pub packages: Vec<QueuedPackage>,
     /// What to tell, in the order in which it happened.
     pub events: Vec<QueueEvent>,
+    /// What those may use now whose queues they are, unless they are suspended or erased.
+    pub access: Vec<(UserId, UserAccess)>,
 }
 
 impl Queue {
@@ -135,11 +139,13 @@ impl Queue {
 
     /// What to write down.
     pub fn into_changes(self) -> Changes {
+        let access = vec![(self.user, self.access())];
         let changed = self.changed;
         let packages = self.packages.into_iter();
         Changes {
             packages: packages.filter(|p| changed.contains(&p.id)).collect(),
             events: self.events,
+            access,
         }
     }
 
@@ -178,11 +184,14 @@ impl Queue {
         ended_at
     }
 
+    fn waiting(&self) -> impl Iterator<Item = &QueuedPackage> {
+        let packages = self.packages.iter();
+        packages.filter(|package| package.life == Life::Queued)
+    }
+
     /// Makes the first of those that wait active from `at`, but not from before it was enqueued.
     fn activate_next(&mut self, at: DateTime<Utc>) {
-        let waiting = self.packages.iter();
-        let waiting = waiting.filter(|package| package.life == Life::Queued);
-        let first = waiting.min_by_key(|p| (Reverse(p.priority), p.enqueued_at, p.id));
+        let first = self.waiting().min_by_key(|package| turn(package));
         let Some(first) = first.map(|package| package.id) else {
             return;
         };
@@ -256,4 +265,9 @@ impl Queue {
             next_id,
         }));
     }
+}
+
+/// The least goes first.
+fn turn(package: &QueuedPackage) -> (Reverse<i32>, DateTime<Utc>, QueuedPackageId) {
+    (Reverse(package.priority), package.enqueued_at, package.id)
 }

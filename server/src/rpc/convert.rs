@@ -5,6 +5,7 @@ use prost::UnknownEnumValue;
 use prost_types::{Duration, Timestamp};
 use telecom_proto::v1 as proto;
 
+use crate::access::Access;
 use crate::nodes::{
     Compatibility, HeartbeatDraft, LastHeartbeat, Maintenance, NodeServer, NodeServerConfig,
     NodeServerDraft, NodeStatus, NodeToken, Performance,
@@ -91,6 +92,16 @@ pub(super) fn status_filter(number: i32) -> Result<Option<NodeStatus>, UnknownEn
         proto::NodeStatus::Offline => Some(NodeStatus::Offline),
         proto::NodeStatus::Maintenance => Some(NodeStatus::Maintenance),
     })
+}
+
+pub(super) fn access(access: Access) -> proto::Access {
+    match access {
+        Access::Granted => proto::Access::Granted,
+        Access::NoPackage => proto::Access::NoPackage,
+        Access::QuotaUsedUp => proto::Access::QuotaUsedUp,
+        Access::Suspended => proto::Access::Suspended,
+        Access::Erased => proto::Access::Erased,
+    }
 }
 
 pub(super) fn compatibility(compatibility: Compatibility) -> proto::Compatibility {

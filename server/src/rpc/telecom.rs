@@ -11,12 +11,12 @@ use telecom_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::call::{context, run};
-use super::convert::{status, time, timestamp};
+use super::convert::{access, status, time, timestamp};
 use super::status::Refusal;
 use crate::domain::{
     AnalysisService, ListUserNodeStatusHistory, ListUserNodes, ListUserUsuallyUsedNodes,
 };
-use crate::nodes::{Access, HourStatus, Node, Period};
+use crate::nodes::{HourStatus, Node, Period};
 use crate::users::UserId;
 
 #[tonic::async_trait]
@@ -96,15 +96,6 @@ fn history(request: &ListNodeStatusHistoryRequest) -> Result<ListUserNodeStatusH
     let end = moment("end", request.end)?;
     let period = Period::of(start, end).map_err(Refusal::Invalid)?;
     Ok(ListUserNodeStatusHistory { user, period })
-}
-
-fn access(access: Access) -> proto::Access {
-    match access {
-        Access::Granted => proto::Access::Granted,
-        Access::NoPackage => proto::Access::NoPackage,
-        Access::Suspended => proto::Access::Suspended,
-        Access::Erased => proto::Access::Erased,
-    }
 }
 
 fn node(node: Node) -> proto::Node {

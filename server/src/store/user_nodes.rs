@@ -1,4 +1,4 @@
-//! Statements on what a subscriber's active package gives access to.
+//! Statements on the node clients that a subscriber has access to.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use super::node_client_factors::from_stored as factor;
 use super::node_status::{from_stored as status, micros};
 use super::{StoreError, Transaction};
-use crate::nodes::{Access, Node, NodeClientId};
+use crate::nodes::{Node, NodeClientId};
 use crate::users::UserId;
 
 // `$1` is the offline timeout in microseconds. The smallest of two limits is the one that is there.
@@ -37,29 +37,6 @@ macro_rules! rows {
     };
 }
 
-/// Whether a subscriber may use nodes; `None` when there is no such subscriber.
-pub async fn access(
-    transaction: &mut Transaction,
-    user: UserId,
-) -> Result<Option<Access>, StoreError> {
-    let row = sqlx::query!(
-        "SELECT s.status::text AS \"status!\", EXISTS (SELECT FROM queued_package q \
-         WHERE q.user_id = s.id AND q.status = 'active') AS \"has_package!\" \
-         FROM subscriber s WHERE s.id = $1",
-        user.0,
-    )
-    .fetch_optional(transaction)
-    .await?;
-    row.map(|row| match (row.status.as_str(), row.has_package) {
-        ("active", true) => Ok(Access::Granted),
-        ("active", false) => Ok(Access::NoPackage),
-        ("suspended", _) => Ok(Access::Suspended),
-        ("erased", _) => Ok(Access::Erased),
-        _ => Err(StoreError::Corrupt("status")),
-    })
-    .transpose()
-}
-
 /// The node clients of the user's active package, by display order, then id.
 pub async fn of_user(
     transaction: &mut Transaction,
@@ -67,11 +44,11 @@ pub async fn of_user(
     offline_timeout: Duration,
 ) -> Result<Vec<Node>, StoreError> {
     rows!(
-        "least(c.speed_limit_bps, q.speed_limit_bps)",
-        "queued_package q JOIN package p ON p.id = q.package_id \
-         JOIN package_series_node_client s ON s.package_series_id = p.package_series_id \
+        "least(c.speed_limit_bps, a.speed_limit_bps)",
+        "user_access a \
+         JOIN package_series_node_client s ON s.package_series_id = a.package_series_id \
          JOIN node_client c ON c.id = s.node_client_id",
-        "WHERE q.user_id = $2 AND q.status = 'active'",
+        "WHERE a.user_id = $2 AND a.access = 'granted'",
         micros(offline_timeout),
         user.0,
     )
@@ -106,11 +83,10 @@ pub async fn servers_of_user(
     user: UserId,
 ) -> Result<Vec<i32>, StoreError> {
     let servers = sqlx::query_scalar!(
-        "SELECT DISTINCT c.node_server_id FROM queued_package q \
-         JOIN package p ON p.id = q.package_id \
-         JOIN package_series_node_client s ON s.package_series_id = p.package_series_id \
+        "SELECT DISTINCT c.node_server_id FROM user_access a \
+         JOIN package_series_node_client s ON s.package_series_id = a.package_series_id \
          JOIN node_client c ON c.id = s.node_client_id \
-         WHERE q.user_id = $1 AND q.status = 'active'",
+         WHERE a.user_id = $1 AND a.access = 'granted'",
         user.0,
     );
     Ok(servers.fetch_all(transaction).await?)

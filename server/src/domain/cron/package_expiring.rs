@@ -63,6 +63,7 @@ impl TelecomCronExecutor {
             let changes = queue.into_changes();
             all.packages.extend(changes.packages);
             all.events.extend(changes.events);
+            all.access.extend(changes.access);
         }
         let changed = queues::save(&mut transaction, all, &context.trace_id).await?;
         transaction.commit().await?;

@@ -112,7 +112,9 @@ impl Processor<AdminSuspendUser> for ManageService {
             let before = locked(&mut write.transaction, id, etag).await?;
             not_erased(&before)?;
             let suspended = UserStatus::Suspended;
-            subscribers::set_status(&mut write.transaction, id, suspended, reason).await?;
+            let transaction = &mut write.transaction;
+            subscribers::set_status(transaction, id, suspended, reason).await?;
+            queues::renew_access(transaction, &before, &context.trace_id).await?;
             changed(write, &before).await
         })
         .await
@@ -135,7 +137,9 @@ impl Processor<AdminResumeUser> for ManageService {
             if before.status == UserStatus::Active {
                 return Ok(before);
             }
-            subscribers::set_status(&mut write.transaction, id, UserStatus::Active, "").await?;
+            let transaction = &mut write.transaction;
+            subscribers::set_status(transaction, id, UserStatus::Active, "").await?;
+            queues::renew_access(transaction, &before, &context.trace_id).await?;
             changed(write, &before).await
         })
         .await
@@ -161,8 +165,8 @@ impl Processor<AdminEraseUser> for ManageService {
                 });
             }
             let transaction = &mut write.transaction;
-            let cancelled = queues::cancel_all(transaction, &before, &context.trace_id).await?;
             subscribers::erase(transaction, id, reason).await?;
+            let cancelled = queues::cancel_all(transaction, &before, &context.trace_id).await?;
             let user = changed(write, &before).await?;
             Ok(ErasedUser { user, cancelled })
         })
