@@ -4,7 +4,8 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
+    "telecom/v1/access.proto",
     "telecom/v1/audit.proto",
     "telecom/v1/node_agent.proto",
     "telecom/v1/node_client.proto",

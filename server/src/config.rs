@@ -67,6 +67,8 @@ pub struct TelecomConfig {
     pub metrics: Metrics,
     /// A node is offline when its last heartbeat is older than this.
     pub offline_timeout: Duration,
+    /// For how long a node may rely on what it was last told of access.
+    pub access_ttl: Duration,
     /// How long records are kept.
     pub retention: raw::Retention,
     /// Logs, traces and metrics out.

@@ -1,5 +1,6 @@
 //! Use cases: what may happen, and in which transaction. Knows neither gRPC nor SQL.
 
+mod access;
 mod agent;
 mod analysis;
 mod cron;
@@ -12,7 +13,8 @@ mod usage;
 
 use tokio::time::Instant;
 
-pub use agent::{AgentService, AuthenticateNode, HeartbeatReceipt, ReceiveHeartbeat};
+pub use access::{AccessHub, AccessMessage, AccessWatch, NodeAccess, WatchAccess};
+pub use agent::{AccessState, AgentService, AuthenticateNode, HeartbeatReceipt, ReceiveHeartbeat};
 pub use analysis::{
     AnalysisService, GetRecentTrafficUsage, GetUserDailyUsage, GetUserHourlyUsage,
     ListUserNodeStatusHistory, ListUserNodes, ListUserUsuallyUsedNodes, NodeStatusHistory,

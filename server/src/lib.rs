@@ -6,6 +6,7 @@
 //! vocabulary all three
 
 pub mod access;
+pub mod access_teller;
 pub mod audit;
 pub mod auth;
 pub mod billing;

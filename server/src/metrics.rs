@@ -50,6 +50,8 @@ pub struct Metrics {
     pub heartbeat_age: Histogram,
     /// How far a node's clock is off, either way, in seconds.
     pub clock_skew: Histogram,
+    /// From a change of access until it was sent to a node, in seconds.
+    pub access_lag: Histogram,
     /// Connections of the database pool by state.
     pub pool_connections: IntGaugeVec,
     /// The maintenance of partitions.
@@ -66,6 +68,9 @@ const LATENCY: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0,
 ];
 const AGE: [f64; 10] = [1.0, 5.0, 10.0, 15.0, 30.0, 60.0, 90.0, 180.0, 600.0, 3600.0];
+const LAG: [f64; 11] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+];
 const SKEW: [f64; 9] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0];
 
 impl Metrics {
@@ -144,6 +149,13 @@ impl Metrics {
                 "telecom_node_clock_skew_seconds",
                 "How far a node's clock was off the database's at a heartbeat, either way.",
                 &SKEW,
+            )?,
+            access_lag: histogram(
+                &registry,
+                "telecom_access_lag_seconds",
+                "Time from a change of access until it was sent to a node that watches, the oldest change \
+                 of each message.",
+                &LAG,
             )?,
             pool_connections: gauge(
                 &registry,

@@ -18,7 +18,7 @@ use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::Layer as _;
 
 use crate::auth::{Digest, Verifier};
-use crate::domain::{AgentService, AnalysisService, ManageService};
+use crate::domain::{AccessHub, AgentService, AnalysisService, ManageService};
 use crate::metrics::Metrics;
 use crate::store::Database;
 
@@ -62,6 +62,8 @@ pub struct Options {
     pub request_timeout: Duration,
     /// A node is offline when its last heartbeat is older.
     pub offline_timeout: Duration,
+    /// Where changes of access come from.
+    pub hub: AccessHub,
 }
 
 /// Reflection cannot be built from the descriptors.
@@ -89,7 +91,7 @@ pub fn service<H: Health>(
 ) -> Result<GrpcWebService<Gateway>, ReflectionError> {
     let limits = Limits::of(&options);
     let routes = routes(&options, &database, &metrics, health)?;
-    let agent = AgentService::new(database, options.offline_timeout);
+    let agent = AgentService::new(database, options.offline_timeout, options.hub);
     let authenticator = authenticate::Authenticator::new(options.verifier, options.operator, agent);
     let gateway = Gateway::new(routes, Arc::new(authenticator), limits, metrics, drain);
     Ok(GrpcWebLayer::new().layer(gateway))
@@ -106,7 +108,11 @@ pub fn routes<H: Health>(
     let limit = options.max_message_bytes;
     let manage = ManageService::new(database.clone(), options.offline_timeout);
     let analysis = AnalysisService::new(database.clone(), options.offline_timeout);
-    let agent = AgentService::new(database.clone(), options.offline_timeout);
+    let agent = AgentService::new(
+        database.clone(),
+        options.offline_timeout,
+        options.hub.clone(),
+    );
     let limits = Limits::of(options);
     let agents = NodeAgentServer::new(node_agent::Rpc::new(agent, metrics.clone(), limits))
         .max_decoding_message_size(limit)

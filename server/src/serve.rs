@@ -9,8 +9,10 @@ use tokio_util::task::TaskTracker;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::access_teller::AccessTeller;
 use crate::auth::{Jwks, Keys, Verifier};
 use crate::config::{self, Signing, TelecomConfig};
+use crate::domain::AccessHub;
 use crate::failure::Failure;
 use crate::maintenance::Maintenance;
 use crate::metrics::Metrics;
@@ -19,7 +21,7 @@ use crate::readiness::Board;
 use crate::relay::Relay;
 use crate::sampler::Sampler;
 use crate::store::schema::{self, Fit, MigrationError};
-use crate::store::{Database, Listener, outbox};
+use crate::store::{Database, Listener, outbox, user_access};
 use crate::{http, rpc};
 
 /// What the command line says beyond the configuration.
@@ -92,6 +94,7 @@ async fn run(
             (Keys::Jwks(jwks.clone()), Some(jwks))
         }
     };
+    let hub = AccessHub::new(database.clone(), config.access_ttl);
     let service = rpc::service(
         rpc::Options {
             verifier: Verifier::new(keys, config.auth.rules.clone()),
@@ -100,6 +103,7 @@ async fn run(
             max_in_flight: config.max_in_flight,
             request_timeout: config.request_timeout,
             offline_timeout: config.offline_timeout,
+            hub: hub.clone(),
         },
         database.clone(),
         metrics.clone(),
@@ -122,6 +126,11 @@ async fn run(
         listener: Listener::new(&required.database, outbox::CHANNEL),
         metrics: metrics.clone(),
     };
+    let teller = AccessTeller {
+        database: database.clone(),
+        listener: Listener::new(&required.database, user_access::CHANNEL),
+        hub,
+    };
     let maintenance = Maintenance {
         connect: required.database,
         database: database.clone(),
@@ -142,6 +151,7 @@ async fn run(
             sampler.run(),
             maintenance.run(),
             relay.run(),
+            teller.run(),
             follow(&board, &health),
             keep_fresh(jwks.as_ref()),
         )

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod server {
+    mod access;
     mod audit;
     mod audit_list;
     mod auth;

@@ -66,6 +66,12 @@ impl Checker<'_> {
             1_000,
             86_400_000,
         );
+        let access_ttl = self.duration(
+            "node_health_check.access_ttl",
+            &raw.node_health_check.access_ttl,
+            1_000,
+            86_400_000,
+        );
         let retention = self.retention(&raw.retention);
         let shutdown = self.shutdown(&raw.shutdown);
         Some(TelecomConfig {
@@ -82,6 +88,7 @@ impl Checker<'_> {
                 interval,
             },
             offline_timeout: offline_timeout?,
+            access_ttl: access_ttl?,
             retention,
             telemetry: telemetry?,
             shutdown: shutdown?,

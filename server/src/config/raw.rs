@@ -230,12 +230,15 @@ impl std::fmt::Debug for Metrics {
 pub struct NodeHealthCheck {
     /// A node is offline when its last heartbeat is older.
     pub offline_timeout: String,
+    /// For how long a node may rely on what it was last told of access.
+    pub access_ttl: String,
 }
 
 impl Default for NodeHealthCheck {
     fn default() -> Self {
         Self {
             offline_timeout: "90s".to_owned(),
+            access_ttl: "10m".to_owned(),
         }
     }
 }

@@ -7,24 +7,27 @@ use crate::nodes::{Compatibility, Heartbeat, NodeServerId};
 use crate::store::{
     Database, StoreError,
     heartbeats::{self, Recorded},
-    node_tokens, retry_conflicts,
+    node_tokens, retry_conflicts, user_access,
 };
 
-use super::{Context, DomainError, Processor};
+use super::{AccessHub, Context, DomainError, Processor};
+use crate::access::DeniedUser;
 
 /// Serves node agents.
 #[derive(Debug, Clone)]
 pub struct AgentService {
     pub(super) database: Database,
     offline_timeout: Duration,
+    pub(super) hub: AccessHub,
 }
 
 impl AgentService {
     /// A service over a clone of the database.
-    pub fn new(database: Database, offline_timeout: Duration) -> Self {
+    pub fn new(database: Database, offline_timeout: Duration, hub: AccessHub) -> Self {
         Self {
             database,
             offline_timeout,
+            hub,
         }
     }
 }
@@ -61,7 +64,26 @@ impl AgentService {
 
 /// Records a heartbeat of the calling node.
 #[derive(Debug, Clone)]
-pub struct ReceiveHeartbeat(pub Heartbeat);
+pub struct ReceiveHeartbeat {
+    /// What the node says.
+    pub heartbeat: Heartbeat,
+    /// The version of access that it has; 0 for none.
+    pub access_version: u64,
+}
+
+/// Subscribers who are denied, in one answer.
+const DENIED: u32 = 1000;
+
+/// What a node should know of access, besides what it watches.
+#[derive(Debug, Clone)]
+pub struct AccessState {
+    /// The latest version.
+    pub version: u64,
+    /// For how long a node may rely on what it was last told.
+    pub ttl: Duration,
+    /// Those who may use nothing, of those whom it should know of.
+    pub denied: Vec<DeniedUser>,
+}
 
 /// What the server made of a heartbeat.
 #[derive(Debug, Clone)]
@@ -74,6 +96,8 @@ pub struct HeartbeatReceipt {
     pub compatibility: Compatibility,
     /// How often a heartbeat should come.
     pub interval: Duration,
+    /// Those who may use nothing since the version that the node has.
+    pub access: AccessState,
 }
 
 impl Processor<ReceiveHeartbeat> for AgentService {
@@ -82,18 +106,21 @@ impl Processor<ReceiveHeartbeat> for AgentService {
     async fn process(
         &self,
         context: &Context,
-        ReceiveHeartbeat(heartbeat): ReceiveHeartbeat,
+        input: ReceiveHeartbeat,
     ) -> Result<HeartbeatReceipt, DomainError> {
         let Caller::Node(node) = context.caller else {
             return Err(DomainError::WrongCaller);
         };
-        let recorded = retry_conflicts(|| self.record(context, node, &heartbeat)).await?;
+        let heartbeat = &input.heartbeat;
+        let recorded = retry_conflicts(|| self.record(context, node, heartbeat)).await?;
+        let denied = self.denied_since(context, input.access_version).await?;
         Ok(HeartbeatReceipt {
             node,
             recorded,
             compatibility: Compatibility::of(heartbeat.values().protocol_version),
             // Two may be lost before the third is missed.
             interval: self.offline_timeout / 3,
+            access: self.access(denied),
         })
     }
 }
@@ -115,5 +142,30 @@ impl AgentService {
         };
         transaction.commit().await?;
         Ok(recorded)
+    }
+}
+
+impl AgentService {
+    pub(super) fn access(&self, denied: Vec<DeniedUser>) -> AccessState {
+        AccessState {
+            version: self.hub.version(),
+            ttl: self.hub.ttl(),
+            denied,
+        }
+    }
+
+    /// Those whom a node with this version should know of; none for a node that knows nothing.
+    async fn denied_since(
+        &self,
+        context: &Context,
+        version: u64,
+    ) -> Result<Vec<DeniedUser>, DomainError> {
+        if version == 0 || version >= self.hub.version() {
+            return Ok(Vec::new());
+        }
+        let mut transaction = self.database.read_primary(context.deadline).await?;
+        let denied = user_access::denied_since(&mut transaction, version, DENIED).await?;
+        transaction.commit().await?;
+        Ok(denied)
     }
 }

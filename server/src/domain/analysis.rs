@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{Context, DomainError, Kind, Processor, Thing};
-use crate::auth::Caller;
 use crate::access::Access;
+use crate::auth::Caller;
 use crate::nodes::{HourStatus, Node, Period, filled};
 use crate::store::{
     Database, Transaction, node_status_history, retry_conflicts, user_access, user_nodes,

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{AgentService, Context, DomainError, Processor};
+use super::{AccessState, AgentService, Context, DomainError, Processor};
 use crate::auth::Caller;
 use crate::nodes::{NodeClientId, NodeServerId};
 use crate::store::usage_reports::{self, Before};
 use crate::store::{
     Transaction, node_client_factors, node_servers, retry_conflicts, subscribers, traffic_usage,
-    usage_quarters, usage_refused,
+    usage_quarters, usage_refused, user_access,
 };
 use crate::usage::{Known, RefusedRow, Report, RowDraft, Sorted, TakenRow, quarters};
 use crate::users::UserId;
@@ -33,6 +33,8 @@ pub struct UsageReceipt {
     pub refused: Vec<RefusedRow>,
     /// The rows that this very request has added; `None` when the report had been taken before.
     pub added: Option<Vec<TakenRow>>,
+    /// Those of the subscribers in the report who may use nothing now.
+    pub access: AccessState,
 }
 
 impl Processor<ReceiveUsage<'_>> for AgentService {
@@ -67,16 +69,46 @@ impl AgentService {
         let Sorted { taken, refused } = known.sort(report.rows());
         let (accepted, key) = (taken.len(), &mut transaction);
         if !usage_reports::claim(key, node, report, accepted, traceparent).await? {
-            return replay(transaction, node, now, report).await;
+            return self.replay(transaction, node, now, report).await;
         }
         usage_refused::insert(&mut transaction, node, report, &refused).await?;
         add(&mut transaction, node, &taken).await?;
+        let denied = user_access::denied_of(&mut transaction, &users(report.rows())).await?;
         transaction.commit().await?;
         Ok(UsageReceipt {
             now,
             accepted: u32::try_from(accepted).unwrap_or(u32::MAX),
             refused,
             added: Some(taken),
+            access: self.access(denied),
+        })
+    }
+
+    /// The answer of the report that has the key.
+    async fn replay(
+        &self,
+        mut transaction: Transaction,
+        node: NodeServerId,
+        now: DateTime<Utc>,
+        report: &Report,
+    ) -> Result<UsageReceipt, DomainError> {
+        let before = usage_reports::find(&mut transaction, node, report).await?;
+        let Before { same, accepted } = before;
+        if !same {
+            return Err(DomainError::SeqReused {
+                boot_id: report.boot_id().to_owned(),
+                seq: report.seq(),
+            });
+        }
+        let refused = usage_refused::of_report(&mut transaction, node, report).await?;
+        let denied = user_access::denied_of(&mut transaction, &users(report.rows())).await?;
+        transaction.commit().await?;
+        Ok(UsageReceipt {
+            now,
+            accepted,
+            refused,
+            added: None,
+            access: self.access(denied),
         })
     }
 }
@@ -94,9 +126,7 @@ pub(super) async fn known(
         .collect();
     clients.sort_unstable();
     clients.dedup();
-    let mut users: Vec<UserId> = rows.iter().flat_map(|row| row.user_id.parse()).collect();
-    users.sort_unstable();
-    users.dedup();
+    let users = users(rows);
     Ok(Known {
         now,
         node_clients: node_client_factors::of_server(transaction, node, &clients).await?,
@@ -118,27 +148,10 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// The answer of the report that has the key.
-async fn replay(
-    mut transaction: Transaction,
-    node: NodeServerId,
-    now: DateTime<Utc>,
-    report: &Report,
-) -> Result<UsageReceipt, DomainError> {
-    let before = usage_reports::find(&mut transaction, node, report).await?;
-    let Before { same, accepted } = before;
-    if !same {
-        return Err(DomainError::SeqReused {
-            boot_id: report.boot_id().to_owned(),
-            seq: report.seq(),
-        });
-    }
-    let refused = usage_refused::of_report(&mut transaction, node, report).await?;
-    transaction.commit().await?;
-    Ok(UsageReceipt {
-        now,
-        accepted,
-        refused,
-        added: None,
-    })
+/// Whom rows name, each once, by ascending id.
+fn users(rows: &[RowDraft]) -> Vec<UserId> {
+    let mut users: Vec<UserId> = rows.iter().flat_map(|row| row.user_id.parse()).collect();
+    users.sort_unstable();
+    users.dedup();
+    users
 }

@@ -83,10 +83,11 @@ const EVERYBODY: &[Role] = &[Role::Admin, Role::Support, Role::Viewer, Role::Use
 const THEIRS: &[Role] = &[Role::Admin, Role::Support, Role::User];
 const NODE: &[Role] = &[Role::Node];
 
-pub(super) const METHODS: [Method; 49] = [
+pub(super) const METHODS: [Method; 50] = [
     method(AGENT, "Heartbeat", NODE),
     method(AGENT, "ReportUsage", NODE),
     stream(AGENT, "StreamUsage", NODE),
+    stream(AGENT, "WatchAccess", NODE),
     method(AUDIT, "ListAudit", ADMIN),
     method(NODE_CLIENTS, "ListNodeClients", NETWORK),
     method(NODE_CLIENTS, "ShowNodeClient", NETWORK),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, try_unfold};
 use telecom_proto::v1::node_agent_server::NodeAgent;
 use telecom_proto::v1::{
     HeartbeatRequest, HeartbeatResponse, ReportUsageRequest, ReportUsageResponse,
-    StreamUsageRequest, StreamUsageResponse,
+    StreamUsageRequest, StreamUsageResponse, WatchAccessRequest, WatchAccessResponse,
 };
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
@@ -20,6 +20,7 @@ use crate::domain::{AgentService, HeartbeatReceipt, Processor as _, ReceiveHeart
 use crate::metrics::Metrics;
 use crate::nodes::PROTOCOL_VERSIONS;
 
+mod access;
 mod stream;
 mod usage;
 
@@ -63,13 +64,16 @@ impl NodeAgent for Rpc {
         mut request: Request<HeartbeatRequest>,
     ) -> Result<Response<HeartbeatResponse>, Status> {
         let context = context(&mut request)?;
-        let draft = convert::heartbeat(request.into_inner());
+        let request = request.into_inner();
+        let access_version = request.access_version;
+        let draft = convert::heartbeat(request);
         let result = async {
             let heartbeat = draft.check().map_err(Refusal::Invalid)?;
-            Ok(self
-                .agents
-                .process(&context, ReceiveHeartbeat(heartbeat))
-                .await?)
+            let input = ReceiveHeartbeat {
+                heartbeat,
+                access_version,
+            };
+            Ok(self.agents.process(&context, input).await?)
         };
         let receipt: HeartbeatReceipt =
             result.await.map_err(|refusal| refuse(refusal, &context))?;
@@ -83,6 +87,9 @@ impl NodeAgent for Rpc {
             supported_protocol_max: *PROTOCOL_VERSIONS.end(),
             heartbeat_interval: Some(convert::duration(receipt.interval)),
             maintenance: receipt.recorded.maintenance,
+            access_version: receipt.access.version,
+            access_ttl: Some(convert::duration(receipt.access.ttl)),
+            denied: access::denied(&receipt.access.denied),
         }))
     }
 
@@ -115,5 +122,34 @@ impl NodeAgent for Rpc {
         };
         let answers = stream::answers(request.into_inner(), taker, stream::LIFETIME);
         Ok(Response::new(answers.boxed()))
+    }
+
+    type WatchAccessStream = BoxStream<'static, Result<WatchAccessResponse, Status>>;
+
+    async fn watch_access(
+        &self,
+        mut request: Request<WatchAccessRequest>,
+    ) -> Result<Response<Self::WatchAccessStream>, Status> {
+        let context = context(&mut request)?;
+        let place = Arc::clone(&self.streams).try_acquire_owned();
+        let place = place.map_err(|_| refuse(Refusal::Overloaded, &context))?;
+        let input = access::watch(request.into_inner());
+        let watch = self.agents.process(&context, input).await;
+        let watch = watch.map_err(|error| refuse(error.into(), &context))?;
+        let metrics = self.metrics.clone();
+        let messages = try_unfold((watch, place), move |(mut watch, place)| {
+            let (context, metrics) = (context.clone(), metrics.clone());
+            async move {
+                match watch.next().await {
+                    Ok(Some(message)) => {
+                        access::observe(&metrics, &message);
+                        Ok(Some((access::message(message), (watch, place))))
+                    }
+                    Ok(None) => Ok(None),
+                    Err(error) => Err(refuse(error.into(), &context)),
+                }
+            }
+        });
+        Ok(Response::new(messages.boxed()))
     }
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Request, Version};
 use http_body_util::{BodyExt as _, Full};
 use telecom_server::auth::{Caller, Keys, Role, Rules, Secret, Verifier, mint};
 use telecom_server::config::TelecomConfig;
-use telecom_server::domain::Context;
+use telecom_server::domain::{AccessHub, Context};
 use telecom_server::metrics::Metrics;
 use telecom_server::nodes::NodeServerId;
 use telecom_server::rpc::{self, Gateway};
@@ -82,17 +82,19 @@ impl Server {
         let config =
             TelecomConfig::load(None, &BTreeMap::from(variables)).expect("a configuration");
         let target = config.database.as_ref().expect("a database");
-        let options = rpc::Options {
+        let options = |database: &Database| rpc::Options {
             verifier: Verifier::new(Keys::Secrets(vec![key()]), rules()),
             operator: Vec::new(),
             max_message_bytes: config.max_message_bytes,
             max_in_flight: config.max_in_flight,
             request_timeout: PATIENCE,
             offline_timeout: config.offline_timeout,
+            hub: AccessHub::new(database.clone(), config.access_ttl),
         };
         let (gateway, routes) = runtime.block_on(async {
             let database = Database::new(target);
             database.close().await;
+            let options = options(&database);
             let metrics = Metrics::new().expect("metrics");
             let health = || tonic_health::server::health_reporter().1;
             let routes = rpc::routes(&options, &database, &metrics, health());

@@ -86,6 +86,7 @@ impl Figures {
             tx_bps: (received * 0.3) as u64,
             sessions: share(f64::from(self.max_sessions), &mut jitter) as u32,
             clock: Some(now.into()),
+            access_version: 0,
         }
     }
 }

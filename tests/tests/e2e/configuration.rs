@@ -225,6 +225,7 @@ async fn offline_timeout_and_retention_reach_the_server() {
             agent_version: "1.0.0".into(),
             boot_id: "8c9c3c1e-7a0e-4a52-9be0-0d3a5c0b9a11".into(),
             clock: Some(std::time::SystemTime::now().into()),
+            access_version: 0,
             ..Default::default()
         };
         let mut agent = NodeAgentClient::new(door.with(&created.token)?);

@@ -47,6 +47,7 @@ async fn the_smallest_manifest_becomes_a_server_that_takes_heartbeats() {
             boot_id: "8c9c3c1e-7a0e-4a52-9be0-0d3a5c0b9a11".into(),
             sessions: 12,
             clock: Some(std::time::SystemTime::now().into()),
+            access_version: 0,
             ..Default::default()
         };
         let reply = agent(channel.clone())

@@ -21,7 +21,10 @@ use telecom_server::{
 /// Services with all their methods.
 const SERVICES: [(&str, &[&str]); 8] = [
     ("Audit", &["ListAudit"]),
-    ("NodeAgent", &["Heartbeat", "ReportUsage", "StreamUsage"]),
+    (
+        "NodeAgent",
+        &["Heartbeat", "ReportUsage", "StreamUsage", "WatchAccess"],
+    ),
     (
         "NodeClientManage",
         &[
@@ -107,8 +110,7 @@ const LATER_SERVICES: [&str; 7] = [
 ];
 
 /// Methods that are still to come to services that are there.
-const LATER_METHODS: [(&str, &str); 2] =
-    [("NodeAgent", "WatchAccess"), ("UserManage", "AdjustUsage")];
+const LATER_METHODS: [(&str, &str); 1] = [("UserManage", "AdjustUsage")];
 
 /// Replies that are not called `…Response`.
 const REPLIES: [(&str, &str); 3] = [

@@ -289,6 +289,7 @@ pub fn heartbeat() -> HeartbeatRequest {
         tx_bps: 450_000_000,
         sessions: 321,
         clock: Some(std::time::SystemTime::now().into()),
+        access_version: 0,
     }
 }
 

@@ -94,6 +94,16 @@ impl Provider {
                      50000000, 0, 'active', now(), now(), now() + interval '1 month')"
                 ));
             }
+            let access = ["granted", "suspended", "no_package", "erased"][n];
+            let (series, limit) = if n == 0 {
+                ("1", "50000000")
+            } else {
+                ("NULL", "NULL")
+            };
+            self.sql(&format!(
+                "INSERT INTO user_access (user_id, access, package_series_id, speed_limit_bps, changed_at) \
+                 VALUES ('{user}', '{access}', {series}, {limit}, now())"
+            ));
         }
     }
 
@@ -204,7 +214,7 @@ async fn limits_and_what_is_left_empty() {
         ("9", "7", 7),
     ] {
         provider.sql(&format!(
-            "UPDATE node_client SET speed_limit_bps = {client}; UPDATE queued_package SET speed_limit_bps = {package}"
+            "UPDATE node_client SET speed_limit_bps = {client}; UPDATE user_access SET speed_limit_bps = {package}"
         ));
         let listed = provider.nodes(Role::User, USERS[0], "").await.unwrap();
         assert_eq!(
@@ -214,7 +224,7 @@ async fn limits_and_what_is_left_empty() {
     }
     // A package that has ended gives nothing.
     provider.sql(
-        "UPDATE queued_package SET status = 'expired', ended_at = expires_at, end_reason = 'time'",
+        "UPDATE user_access SET access = 'no_package', package_series_id = NULL, speed_limit_bps = NULL",
     );
     let listed = provider.nodes(Role::User, USERS[0], "").await.unwrap();
     assert_eq!(

@@ -4,6 +4,7 @@ use telecom_proto::v1 as proto;
 use telecom_proto::v1::{ReportUsageRequest, ReportUsageResponse};
 use telecom_telemetry::propagation;
 
+use super::access;
 use crate::domain::{
     AgentService, Context, DomainError, Processor as _, ReceiveUsage, UsageReceipt,
 };
@@ -51,6 +52,8 @@ pub(super) async fn take(
             .collect(),
         replayed: receipt.added.is_none(),
         server_time: Some(timestamp(receipt.now)),
+        access_version: receipt.access.version,
+        denied: access::denied(&receipt.access.denied),
     })
 }
 

@@ -107,6 +107,7 @@ async fn beat(provider: &Provider, token: &str) -> Result<()> {
         boot_id: "8c9c3c1e-7a0e-4a52-9be0-0d3a5c0b9a11".into(),
         sessions: 12,
         clock: Some(std::time::SystemTime::now().into()),
+        access_version: 0,
         ..Default::default()
     };
     let mut agent = NodeAgentClient::new(provider.door.with(token)?);
