@@ -159,6 +159,7 @@ CREATE TABLE user_access (
     CHECK (access <> 'granted' OR package_series_id IS NOT NULL)
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX user_access_by_version ON user_access (version);
+CREATE INDEX user_access_denied ON user_access (version) WHERE access <> 'granted';
 CREATE INDEX user_access_unversioned ON user_access (user_id) WHERE version IS NULL;
 CREATE INDEX user_access_by_series ON user_access (package_series_id, user_id) WHERE access = 'granted';
 CREATE SEQUENCE user_access_version;

@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "telecom/v1/access.proto",
     "telecom/v1/audit.proto",
     "telecom/v1/node_agent.proto",
@@ -14,6 +14,7 @@ const FILES: [&str; 10] = [
     "telecom/v1/package_queue.proto",
     "telecom/v1/telecom.proto",
     "telecom/v1/usage.proto",
+    "telecom/v1/usage_report.proto",
     "telecom/v1/user.proto",
 ];
 
