@@ -150,13 +150,7 @@ impl Metrics {
                 "How far a node's clock was off the database's at a heartbeat, either way.",
                 &SKEW,
             )?,
-            access_lag: histogram(
-                &registry,
-                "telecom_access_lag_seconds",
-                "Time from a change of access until it was sent to a node that watches, the oldest change \
-                 of each message.",
-                &LAG,
-            )?,
+            access_lag: access_lag(&registry)?,
             pool_connections: gauge(
                 &registry,
                 "telecom_db_pool_connections",
@@ -228,6 +222,12 @@ fn histogram_vec(
     let metric = HistogramVec::new(options, labels)?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
+}
+
+fn access_lag(registry: &Registry) -> Result<Histogram, prometheus::Error> {
+    let help = "Time from a change of access until it was sent to a node that watches, the oldest \
+        change of each message.";
+    histogram(registry, "telecom_access_lag_seconds", help, &LAG)
 }
 
 fn histogram(

@@ -121,16 +121,8 @@ async fn run(
     let router = http::router(board.clone(), metrics.clone(), &config.metrics);
     tasks.spawn(grpc.run(service, stop.clone(), tasks.clone()));
     tasks.spawn(http.run(router, stop.clone(), tasks.clone()));
-    let relay = Relay {
-        database: database.clone(),
-        listener: Listener::new(&required.database, outbox::CHANNEL),
-        metrics: metrics.clone(),
-    };
-    let teller = AccessTeller {
-        database: database.clone(),
-        listener: Listener::new(&required.database, user_access::CHANNEL),
-        hub,
-    };
+    let relay = relay(&required.database, &database, &metrics);
+    let teller = teller(&required.database, &database, hub);
     let maintenance = Maintenance {
         connect: required.database,
         database: database.clone(),
@@ -176,6 +168,22 @@ async fn run(
     let _ = timeout(Duration::from_secs(1), database.close()).await;
     tracing::info!("stopped");
     result
+}
+
+fn relay(connect: &config::Database, database: &Database, metrics: &Metrics) -> Relay {
+    Relay {
+        database: database.clone(),
+        listener: Listener::new(connect, outbox::CHANNEL),
+        metrics: metrics.clone(),
+    }
+}
+
+fn teller(connect: &config::Database, database: &Database, hub: AccessHub) -> AccessTeller {
+    AccessTeller {
+        database: database.clone(),
+        listener: Listener::new(connect, user_access::CHANNEL),
+        hub,
+    }
 }
 
 /// Ends with a failure if the first answer of the database says that its schema no longer serves a
