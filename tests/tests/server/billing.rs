@@ -15,6 +15,9 @@ use tokio::time::Instant;
 use super::packages::{months, package_config, total};
 use super::process::{Server, environment, eventually};
 
+mod crowd;
+mod events;
+
 /// A server, and what works beside it on its database.
 pub struct World {
     pub server: Server,
@@ -133,6 +136,23 @@ impl World {
             self.sql(pending) == "0"
         })
         .await;
+    }
+
+    /// From now on events lie until they are released.
+    pub fn hold_events(&self) {
+        self.sql(
+            "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN NEW.retry_at := now() + interval ''1 day''; RETURN NEW; END'; \
+             CREATE TRIGGER hold BEFORE INSERT ON outbox_event \
+             FOR EACH ROW EXECUTE FUNCTION hold()",
+        );
+    }
+
+    pub fn release_events(&self) {
+        self.sql(
+            "DROP TRIGGER hold ON outbox_event; DROP FUNCTION hold; \
+             UPDATE outbox_event SET retry_at = NULL WHERE published_at IS NULL",
+        );
     }
 
     /// `charged overage status` of each package of a subscriber.
