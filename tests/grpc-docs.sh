@@ -37,6 +37,7 @@ done
 
 admin=$("$server" token --role admin --subject me)
 user=0190c6ae-1111-7000-8000-000000000001
+collector=$("$server" token --role collector --subject dpi)
 subscriber=$("$server" token --role user --subject "$user")
 node=''
 page=docs/calls.md
@@ -48,6 +49,7 @@ call() {
     case $whose in
         ADMIN) token=$admin ;;
         SUBSCRIBER) token=$subscriber ;;
+        COLLECTOR) token=$collector ;;
         NODE) token=$node ;;
     esac
     if [ "$method" = WatchAccess ]; then
@@ -84,6 +86,7 @@ JSON leaves out what is 0, empty or false, and writes 64-bit numbers as text. Wh
 ```sh
 ADMIN="authorization: Bearer $(telecom-server token --role admin --subject me)"
 SUBSCRIBER="authorization: Bearer $(telecom-server token --role user --subject 0190c6ae-1111-7000-8000-000000000001)"
+COLLECTOR="authorization: Bearer $(telecom-server token --role collector --subject dpi)"
 NODE="authorization: Bearer tnode_1_…"   # as CreateNodeServer has shown it
 ```
 INTRO
@@ -162,6 +165,21 @@ call $s EraseUser ADMIN '{"id": "'$user'", "reason": "request 17"}' 'Erases what
 
 section Audit
 call Audit ListAudit ADMIN '{"target": "package/1", "limit": 2}' 'What was done to a package, the newest first.'
+
+section 'EventIngest and EventManage'
+stranger=0190c6ae-9999-7000-8000-000000000009
+call EventIngest Publish COLLECTOR '{"events": [{"id": "1", "source": "https://dpi.example.net", "type": "telecom.user_usage_billing", "data": "{\"server_id\": 1, \"user\": \"'$stranger'\", \"billed_download\": 5, \"billed_upload\": 6, \"time\": '"$(date +%s)"'}"}, {"id": "2", "source": "telecom"}]}' 'Usage that others bill; one event cannot be.'
+call EventManage ListEvents ADMIN '{"route": "telecom.user_usage_billing", "limit": 1}' 'Events on their way, the newest first.'
+# dead: until the server has given the event up; its number.
+dead() {
+    until id=$("$grpcurl" -plaintext -H "authorization: Bearer $admin" localhost:50051 telecom.v1.EventManage/ListDeadLetters |
+        grep -m1 -oE '"id": "[0-9]+"' | grep -oE '[0-9]+'); do sleep 0.2; done
+}
+dead
+call EventManage ListDeadLetters ADMIN '{}' 'What could not be taken up: there is no such subscriber.'
+call EventManage Redrive ADMIN '{"ids": ['"$id"']}' 'Tries once more.'
+dead
+call EventManage Discard ADMIN '{"id": '"$id"', "reason": "no subscriber of ours"}' 'Gives it up.'
 
 section 'The end of things'
 call PackageManage RetirePackage ADMIN '{"id": 1}' 'Takes a package from sale.'

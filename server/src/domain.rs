@@ -5,6 +5,7 @@ mod agent;
 mod analysis;
 mod cron;
 mod error;
+mod events;
 mod ledger;
 mod manage;
 mod queues;
@@ -25,6 +26,7 @@ pub use cron::{
     RefreshNodeStatusViewJob, RefreshServerStatus, Run, TelecomCronExecutor,
 };
 pub use error::{DomainError, Kind, Obstacle, Thing};
+pub use events::{EventService, PublishEvents, PublishedEvents};
 pub use ledger::{CheckLedger, Ledger, LedgerService};
 pub use manage::{
     AdminCancel, AdminCountQueuedPackages, AdminEnqueue, AdminListQueuedPackages,
@@ -46,6 +48,7 @@ pub use manage::{
     AuditPage, CreatedServer, ErasedUser, Export, ExportRecord, Idempotency, ManageService,
     RotatedToken, ServerDetail, ServerPage, UserDetail, UserPage,
 };
+pub use manage::{AdminDiscard, AdminListDeadLetters, AdminListEvents, AdminRedrive, Newest};
 pub use manage::{AdminListRefusedUsage, AdminReadmitUsage, ReadmittedUsage, RefusedUsagePage};
 pub use relay::{EventRelay, PublishOthers, ROUTES, TakenUp, TelecomBillingHook};
 pub use usage::{ReceiveUsage, UsageReceipt};

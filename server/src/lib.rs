@@ -1,9 +1,8 @@
 //! The gRPC and metrics server over PostgreSQL.
 //!
 //! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`],
-//! [`packages`], [`partitions`], [`usage`], [`users`], [`access`], [`audit`] and [`auth`] are the vocabulary all three
-//! [`packages`], [`partitions`], [`usage`], [`users`], [`access`], [`audit`] and [`auth`] are the
-//! vocabulary all three
+//! [`packages`], [`partitions`], [`usage`], [`users`], [`access`], [`events`], [`audit`] and [`auth`] are the
+//! vocabulary all three share. [`serve`] puts the parts together.
 
 pub mod access;
 pub mod access_teller;
@@ -12,6 +11,7 @@ pub mod auth;
 pub mod billing;
 pub mod config;
 pub mod domain;
+pub mod events;
 pub mod failure;
 pub mod http;
 pub mod jobs;

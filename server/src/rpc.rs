@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use telecom_proto::v1::audit_server::AuditServer;
+use telecom_proto::v1::event_ingest_server::EventIngestServer;
+use telecom_proto::v1::event_manage_server::EventManageServer;
 use telecom_proto::v1::node_agent_server::NodeAgentServer;
 use telecom_proto::v1::node_client_manage_server::NodeClientManageServer;
 use telecom_proto::v1::node_server_manage_server::NodeServerManageServer;
@@ -18,7 +20,7 @@ use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::Layer as _;
 
 use crate::auth::{Digest, Verifier};
-use crate::domain::{AccessHub, AgentService, AnalysisService, ManageService};
+use crate::domain::{AccessHub, AgentService, AnalysisService, EventService, ManageService};
 use crate::metrics::Metrics;
 use crate::store::Database;
 
@@ -27,6 +29,8 @@ mod authenticate;
 mod call;
 mod convert;
 mod deadline;
+mod event_ingest;
+mod event_manage;
 mod gateway;
 mod methods;
 mod node_agent;
@@ -114,6 +118,7 @@ pub fn routes<H: Health>(
         options.hub.clone(),
     );
     let limits = Limits::of(options);
+    let events = EventService::new(database.clone());
     let agents = NodeAgentServer::new(node_agent::Rpc::new(agent, metrics.clone(), limits))
         .max_decoding_message_size(limit)
         .accept_compressed(CompressionEncoding::Gzip);
@@ -131,6 +136,8 @@ pub fn routes<H: Health>(
         .add_service(staffed!(PackageManageServer, manage.clone(), limit))
         .add_service(staffed!(PackageQueueManageServer, manage.clone(), limit))
         .add_service(staffed!(UserManageServer, manage.clone(), limit))
+        .add_service(staffed!(EventIngestServer, events, limit))
+        .add_service(staffed!(EventManageServer, manage.clone(), limit))
         .add_service(staffed!(AuditServer, manage, limit))
         .add_service(health)
         .add_service(reflection().build_v1()?)

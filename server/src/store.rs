@@ -7,6 +7,7 @@ pub mod audit;
 pub mod billing;
 pub mod consumed_events;
 mod database;
+pub mod dead_letters;
 mod error;
 pub mod heartbeats;
 pub mod idempotency;

@@ -13,6 +13,7 @@ mod server {
     mod database;
     mod database_away;
     mod errors;
+    mod events;
     mod expiry;
     mod fuzz;
     mod garbage;

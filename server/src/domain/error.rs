@@ -127,6 +127,7 @@ pub enum Kind {
     QueuedPackage,
     User,
     RefusedUsage,
+    DeadLetter,
 }
 
 impl Kind {
@@ -139,6 +140,7 @@ impl Kind {
             Self::Package => "package",
             Self::QueuedPackage => "queued_package",
             Self::User => "user",
+            Self::DeadLetter => "dead_letter",
             Self::RefusedUsage => "refused_usage",
         }
     }
@@ -152,6 +154,7 @@ impl Kind {
             Self::Package => "PACKAGE_NOT_FOUND",
             Self::QueuedPackage => "QUEUED_PACKAGE_NOT_FOUND",
             Self::User => "USER_NOT_FOUND",
+            Self::DeadLetter => "DEAD_LETTER_NOT_FOUND",
             Self::RefusedUsage => "REFUSED_USAGE_NOT_FOUND",
         }
     }
@@ -166,6 +169,7 @@ impl Kind {
             Self::QueuedPackage => "QUEUED_PACKAGE_TAKEN",
             Self::User => "USER_ID_TAKEN",
             Self::RefusedUsage => "REFUSED_USAGE_TAKEN",
+            Self::DeadLetter => "DEAD_LETTER_TAKEN",
         }
     }
 }
@@ -180,6 +184,7 @@ impl fmt::Display for Kind {
             Self::QueuedPackage => "queued package",
             Self::User => "user",
             Self::RefusedUsage => "refused row of usage",
+            Self::DeadLetter => "dead letter",
         })
     }
 }

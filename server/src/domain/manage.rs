@@ -1,6 +1,7 @@
 //! What the provider's staff does. Each write leaves a row in the audit log, in its own transaction.
 
 mod audit;
+mod events;
 mod node_clients;
 mod node_servers;
 mod package_series;
@@ -13,6 +14,7 @@ mod write;
 use std::time::Duration;
 
 pub use audit::{AdminListAudit, AuditPage};
+pub use events::{AdminDiscard, AdminListDeadLetters, AdminListEvents, AdminRedrive, Newest};
 pub use node_clients::{
     AdminCreateClient, AdminDeleteClient, AdminListClients, AdminSetFactor, AdminShowClient,
     AdminUpdateClient, ClientPage, SetFactor,

@@ -24,6 +24,8 @@ pub(super) struct Method {
 
 const AGENT: &str = "telecom.v1.NodeAgent";
 const AUDIT: &str = "telecom.v1.Audit";
+const EVENT_INGEST: &str = "telecom.v1.EventIngest";
+const EVENTS: &str = "telecom.v1.EventManage";
 const NODE_CLIENTS: &str = "telecom.v1.NodeClientManage";
 const NODE_SERVERS: &str = "telecom.v1.NodeServerManage";
 const PACKAGES: &str = "telecom.v1.PackageManage";
@@ -35,9 +37,11 @@ const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// The services whose health follows the server's readiness.
-pub const SERVICES: [&str; 8] = [
+pub const SERVICES: [&str; 10] = [
     AGENT,
     AUDIT,
+    EVENT_INGEST,
+    EVENTS,
     NODE_CLIENTS,
     NODE_SERVERS,
     PACKAGES,
@@ -81,14 +85,20 @@ const SUBSCRIBERS: &[Role] = &[Role::Admin, Role::Support];
 const EVERYBODY: &[Role] = &[Role::Admin, Role::Support, Role::Viewer, Role::User];
 /// Subscribers themselves, and who looks at subscribers.
 const THEIRS: &[Role] = &[Role::Admin, Role::Support, Role::User];
+const COLLECTOR: &[Role] = &[Role::Collector];
 const NODE: &[Role] = &[Role::Node];
 
-pub(super) const METHODS: [Method; 50] = [
+pub(super) const METHODS: [Method; 55] = [
     method(AGENT, "Heartbeat", NODE),
     method(AGENT, "ReportUsage", NODE),
     stream(AGENT, "StreamUsage", NODE),
     stream(AGENT, "WatchAccess", NODE),
     method(AUDIT, "ListAudit", ADMIN),
+    method(EVENT_INGEST, "Publish", COLLECTOR),
+    method(EVENTS, "ListEvents", ADMIN),
+    method(EVENTS, "ListDeadLetters", ADMIN),
+    method(EVENTS, "Redrive", ADMIN),
+    method(EVENTS, "Discard", ADMIN),
     method(NODE_CLIENTS, "ListNodeClients", NETWORK),
     method(NODE_CLIENTS, "ShowNodeClient", NETWORK),
     method(NODE_CLIENTS, "CreateNodeClient", ADMIN),

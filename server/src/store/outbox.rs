@@ -1,5 +1,6 @@
 //! Statements on `outbox_event`: events are added in the transaction of what they tell of.
 
+mod events;
 mod relay;
 
 use serde_json::Value;
@@ -7,6 +8,7 @@ use sqlx::types::Uuid;
 
 use super::{StoreError, Transaction};
 
+pub use events::{EventFilter, list, publish_external};
 pub use relay::{
     Dead, PendingEvent, Which, bury, count_pending, due, publish, published, put_off, take,
 };

@@ -31,6 +31,7 @@ pub fn doors() -> Vec<Entrance> {
     let mut entrances = Vec::new();
     for service in pool.services() {
         let doors: &[Door] = match service.name() {
+            "EventIngest" => &[Door::Collector],
             "NodeAgent" => &[Door::Node],
             "Telecom" => &[Door::Admin, Door::User],
             _ => &[Door::Admin],

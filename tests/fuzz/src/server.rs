@@ -36,6 +36,8 @@ thread_local! {
 pub(crate) enum Door {
     /// With the token of an administrator, which opens every method that is not for nodes alone.
     Admin,
+    /// With the token of a program that brings events.
+    Collector,
     /// With the token of a subscriber.
     User,
     /// Behind the gateway, which would ask the database for the token of a node.
@@ -47,6 +49,7 @@ struct Server {
     gateway: tonic_web::GrpcWebService<Gateway>,
     routes: Routes,
     admin: HeaderValue,
+    collector: HeaderValue,
     user: HeaderValue,
 }
 
@@ -107,6 +110,7 @@ impl Server {
             gateway,
             routes,
             admin: bearer(Role::Admin),
+            collector: bearer(Role::Collector),
             user: bearer(Role::User),
         }
     }
@@ -118,6 +122,7 @@ pub(crate) fn call(door: Door, path: &str, message: &[u8]) -> Answer {
         let mut request = framed(path, message);
         match door {
             Door::Admin => authorize(&mut request, server.admin.clone()),
+            Door::Collector => authorize(&mut request, server.collector.clone()),
             Door::User => authorize(&mut request, server.user.clone()),
             Door::Node => {
                 request.extensions_mut().insert(node());

@@ -15,6 +15,7 @@ use tonic::Code;
 use tonic::client::Grpc;
 
 mod audit;
+mod events;
 mod network;
 mod packages;
 mod users;
@@ -25,17 +26,20 @@ pub(super) struct Provider {
     pub(super) admin: Caller,
     pub(super) support: Caller,
     pub(super) viewer: Caller,
+    pub(super) collector: Caller,
     key: String,
 }
 
 impl Provider {
     fn new(door: Door, key: String) -> Result<Self> {
         let caller = |role: Role| door.with(&tokens::mint(&key, role, role.as_str()));
-        let [admin, support, viewer] = [Role::Admin, Role::Support, Role::Viewer].map(caller);
+        let roles = [Role::Admin, Role::Support, Role::Viewer, Role::Collector];
+        let [admin, support, viewer, collector] = roles.map(caller);
         Ok(Self {
             admin: admin?,
             support: support?,
             viewer: viewer?,
+            collector: collector?,
             door,
             key,
         })
@@ -64,6 +68,7 @@ async fn every_method_answers_on_the_cluster() {
         let network = network::set_up(&provider).await?;
         let package = packages::set_up(&provider, &network).await?;
         users::buy_and_use(&provider, &network, package).await?;
+        events::go_around(&provider).await?;
         packages::retire(&provider, package).await?;
         network::take_down(&provider, &network).await?;
         audit::tells_of_every_write(&provider).await?;
@@ -97,11 +102,11 @@ fn methods() -> Result<BTreeSet<String>> {
 /// Without a token, with one of another key, with one of a role that has no business here.
 async fn turned_away(provider: &Provider, method: &str) -> Result<()> {
     let foreign = tokens::mint(&"x".repeat(32), Role::Admin, "mallory");
-    let wrong = tokens::mint(&provider.key, Role::Collector, "collector");
+    let wrong = tokens::mint(&provider.key, Role::Operator, "operator");
     for (who, token, code) in [
         ("nobody", "", Code::Unauthenticated),
         ("a stranger", &foreign, Code::Unauthenticated),
-        ("a collector", &wrong, Code::PermissionDenied),
+        ("an operator", &wrong, Code::PermissionDenied),
     ] {
         let status = empty(provider.door.with(token)?, method).await.unwrap_err();
         assert_eq!(status.code(), code, "{method} for {who}: {status}");

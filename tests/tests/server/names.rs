@@ -19,8 +19,13 @@ use telecom_server::{
 };
 
 /// Services with all their methods.
-const SERVICES: [(&str, &[&str]); 8] = [
+const SERVICES: [(&str, &[&str]); 10] = [
     ("Audit", &["ListAudit"]),
+    ("EventIngest", &["Publish"]),
+    (
+        "EventManage",
+        &["Discard", "ListDeadLetters", "ListEvents", "Redrive"],
+    ),
     (
         "NodeAgent",
         &["Heartbeat", "ReportUsage", "StreamUsage", "WatchAccess"],
@@ -99,11 +104,9 @@ const SERVICES: [(&str, &[&str]); 8] = [
 ];
 
 /// Services that are still to come.
-const LATER_SERVICES: [&str; 7] = [
+const LATER_SERVICES: [&str; 5] = [
     "CallAnalytics",
     "CallIngest",
-    "EventIngest",
-    "EventManage",
     "JobManage",
     "PbxManage",
     "WholesaleManage",

@@ -83,21 +83,30 @@ impl<'a> Write<'a> {
         before: Option<Value>,
         after: Option<Value>,
     ) -> Result<(), DomainError> {
-        let actor = self.context.caller.to_string();
         if let Some(Idempotency { key, .. }) = self.idempotency {
-            let id = &thing.id;
+            let (actor, id) = (self.context.caller.to_string(), &thing.id);
             idempotency::done(&mut self.transaction, &actor, self.method, key, id).await?;
         }
+        self.note(thing, before, after).await?;
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Writes down what was done to one of several things.
+    pub(super) async fn note(
+        &mut self,
+        thing: &Thing,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> Result<(), DomainError> {
         let entry = audit::Entry {
-            actor: &actor,
+            actor: &self.context.caller.to_string(),
             method: self.method,
             target: thing.target(),
             before,
             after,
             trace_id: &self.context.trace_id,
         };
-        audit::append(&mut self.transaction, &entry).await?;
-        Ok(self.transaction.commit().await?)
+        Ok(audit::append(&mut self.transaction, &entry).await?)
     }
 }
 
