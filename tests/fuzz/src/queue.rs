@@ -187,7 +187,9 @@ impl World {
             return;
         };
         let all = charged.packages.iter().map(|(_, counts)| *counts);
-        let counts = all.clone().map(|c| u128::from(c.charged) + u128::from(c.overage));
+        let counts = all
+            .clone()
+            .map(|c| u128::from(c.charged) + u128::from(c.overage));
         let counts: u128 = counts.sum();
         let uncounted: u128 = all.map(|counts| u128::from(counts.uncounted)).sum();
         let left = u128::from(charged.left.download) + u128::from(charged.left.upload);
@@ -203,7 +205,10 @@ impl World {
             let before = self.packages.insert(package.id, package.clone());
             let before = before.expect("only what was there changes");
             let open = before.ended_at().is_none();
-            assert!(open || before.life == package.life, "what has ended stays so");
+            assert!(
+                open || before.life == package.life,
+                "what has ended stays so"
+            );
             let moved = before.status() != package.status();
             assert_eq!(moved, before.revision != package.revision, "{package:?}");
             assert!(before.revision.0 <= package.revision.0, "{package:?}");

@@ -1,5 +1,8 @@
 //! Charges traffic to the active package, which may be used up by it.
 
+#[cfg(test)]
+mod tests;
+
 use chrono::{DateTime, Utc};
 
 use super::Queue;
