@@ -16,11 +16,16 @@ const LAST_SECOND: i64 = 253_402_300_799;
 pub(crate) fn check(method: &str, request: &DynamicMessage) -> Result<(), String> {
     let update = method.starts_with("Update");
     for field in request.descriptor().fields() {
-        // Each row is taken or refused by itself.
-        if method == "ReportUsage" && field.name() == "rows" {
-            let rows = request.get_field(&field);
-            let rows = rows.as_list().map_or(0, <[Value]>::len);
-            holds((1..=MAX_ROWS).contains(&rows), "no rows, or too many")?;
+        // Each of these is taken or refused by itself.
+        let most = match (method, field.name()) {
+            ("ReportUsage", "rows") => Some(MAX_ROWS),
+            ("Publish", "events") => Some(MAX_ENTRIES),
+            _ => None,
+        };
+        if let Some(most) = most {
+            let list = request.get_field(&field);
+            let count = list.as_list().map_or(0, <[Value]>::len);
+            holds((1..=most).contains(&count), "none, or too many")?;
             continue;
         }
         // An update is merged with what is stored before it is checked.

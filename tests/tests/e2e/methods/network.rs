@@ -11,7 +11,7 @@ use telecom_proto::v1::{
     ListRefusedUsageRequest, NodeClient, NodeClientConfig, NodeServerConfig, NodeStatus,
     ReadmitUsageRequest, ReportUsageRequest, RotateTokenRequest, SetFactorRequest,
     SetMaintenanceRequest, ShowNodeClientRequest, ShowNodeServerRequest, StreamUsageRequest,
-    UpdateNodeClientRequest, UpdateNodeServerRequest, UsageRow,
+    UpdateNodeClientRequest, UpdateNodeServerRequest, UsageRow, WatchAccessRequest,
 };
 use telecom_tests::door::Caller;
 use tonic::Code;
@@ -145,7 +145,34 @@ pub(super) async fn report(provider: &Provider, network: &Network, user: &str) -
         let answer = answers.get_mut().message().await?.unwrap();
         assert_eq!(answer.seq, seq);
     }
-    refused(provider, network).await
+    refused(provider, network).await?;
+    watched(agent, network, user).await
+}
+
+/// The node is told that the subscriber may use its node client.
+async fn watched(mut agent: NodeAgentClient<Caller>, network: &Network, user: &str) -> Result<()> {
+    let watch = agent.watch_access(WatchAccessRequest::default()).await?;
+    let mut parts = watch.into_inner();
+    let mut table = Vec::new();
+    loop {
+        let part = parts.message().await?.unwrap();
+        table.extend(part.changes);
+        if part.complete {
+            break;
+        }
+    }
+    let told: Vec<_> = table
+        .iter()
+        .map(|change| {
+            (
+                change.user_id.as_str(),
+                change.node_client_id,
+                change.allowed,
+            )
+        })
+        .collect();
+    assert_eq!(told, [(user, network.client, true)]);
+    Ok(())
 }
 
 /// Support sees the row, which an administrator cannot take either.
