@@ -5,8 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::domain::{AccessHub, DomainError};
-use crate::store::schema::{self, Fit};
-use crate::store::{Database, Listener};
+use crate::store::{Database, Listener, schema};
 
 /// How long a change can lie when nobody wakes, and how often it is looked at what nodes offer.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -27,7 +26,8 @@ pub struct AccessTeller {
 impl AccessTeller {
     /// Tells until the future is dropped.
     pub async fn run(mut self) {
-        while let Err(error) = self.begin().await {
+        schema::until_it_serves(&self.database).await;
+        while let Err(error) = self.hub.begin().await {
             tracing::debug!(%error, "access is not told yet");
             sleep(PERIOD).await;
         }
@@ -41,14 +41,6 @@ impl AccessTeller {
                 }
             }
         }
-    }
-
-    async fn begin(&self) -> Result<(), DomainError> {
-        let fit = || schema::fit(&self.database, Instant::now() + AFTER_FAILURE);
-        while !matches!(fit().await, Ok(Fit::Serves)) {
-            sleep(PERIOD).await;
-        }
-        self.hub.begin().await
     }
 
     async fn round(&self, offers_at: &mut Instant) -> Result<(), DomainError> {

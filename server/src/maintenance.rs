@@ -12,15 +12,12 @@ use crate::config::raw::Retention;
 use crate::metrics::Metrics;
 use crate::partitions::{Table, pruned, tables};
 use crate::store::maintenance::{Outcome, Partition, Session, SessionError, State};
-use crate::store::schema::{self, Fit};
-use crate::store::{Database, StoreError};
+use crate::store::{Database, StoreError, schema};
 
 /// From the end of one run to the next.
 const PERIOD: Duration = Duration::from_mins(10);
 /// The same after a run that failed: the database was away, most likely.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
-/// How long it takes at most to see that the schema is not there yet.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to keep, where.
 #[derive(Debug)]
@@ -93,18 +90,11 @@ impl Maintenance {
     }
 
     async fn once(&self) -> Result<Done, SessionError> {
-        self.until_there_is_a_schema().await;
+        schema::until_it_serves(&self.database).await;
         let mut session = Session::open(&self.connect).await?;
         let result = self.work(&mut session).await;
         session.close().await;
         result
-    }
-
-    async fn until_there_is_a_schema(&self) {
-        let fit = || schema::fit(&self.database, Instant::now() + PATIENCE);
-        while !matches!(fit().await, Ok(Fit::Serves)) {
-            sleep(Duration::from_secs(1)).await;
-        }
     }
 
     async fn work(&self, session: &mut Session) -> Result<Done, SessionError> {

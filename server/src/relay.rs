@@ -10,8 +10,7 @@ use crate::domain::{
     Context, DomainError, EventRelay, Processor as _, PublishOthers, TakenUp, TelecomBillingHook,
 };
 use crate::metrics::Metrics;
-use crate::store::schema::{self, Fit};
-use crate::store::{Database, Listener};
+use crate::store::{Database, Listener, schema};
 
 /// How long events can lie when nobody wakes the relay.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -36,7 +35,7 @@ impl Relay {
     /// another server or for the next start.
     pub async fn run(mut self) {
         let relay = EventRelay::new(self.database.clone());
-        self.until_there_is_a_schema().await;
+        schema::until_it_serves(&self.database).await;
         loop {
             match self.round(&relay).await {
                 Ok(()) => self.listener.wait(PERIOD).await,
@@ -45,13 +44,6 @@ impl Relay {
                     sleep(AFTER_FAILURE).await;
                 }
             }
-        }
-    }
-
-    async fn until_there_is_a_schema(&self) {
-        let fit = || schema::fit(&self.database, Instant::now() + PATIENCE);
-        while !matches!(fit().await, Ok(Fit::Serves)) {
-            sleep(PERIOD).await;
         }
     }
 

@@ -9,6 +9,11 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Database, StoreError};
 
+/// How long it takes at most to see that the schema is not there yet.
+const LOOK: Duration = Duration::from_secs(5);
+/// From one look to the next.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// How the schema compares with what this server needs.
@@ -33,6 +38,14 @@ pub enum Fit {
 /// The schema version this server needs.
 pub fn needed() -> i64 {
     MIGRATOR.iter().map(|m| m.version).max().unwrap_or_default()
+}
+
+/// Waits until there is a schema that serves this server: what works in the background begins then.
+pub async fn until_it_serves(database: &Database) {
+    let fit = || fit(database, Instant::now() + LOOK);
+    while !matches!(fit().await, Ok(Fit::Serves)) {
+        sleep(BETWEEN_LOOKS).await;
+    }
 }
 
 /// Compares the schema with what this server needs.
