@@ -12,8 +12,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use telecom_crds::{
     Autoscaling, ConditionType, DeletionPolicy, ExtraVolume, ImagePullPolicy, LogFormat, LogLevel,
-    NetworkPolicy, Probes, Reason, Retention, Service, ServiceMonitor, TelecomCluster,
-    TelemetryProtocol,
+    NetworkPolicy, NodeHealthCheck, Probes, Reason, Retention, Service, ServiceMonitor,
+    TelecomCluster, TelemetryProtocol,
 };
 
 use crate::names::ROTATE_KEYS_ANNOTATION;
@@ -91,8 +91,8 @@ pub struct Validated {
     pub database: Database,
     /// Who may call.
     pub auth: Auth,
-    /// After which silence a node is offline.
-    pub offline_timeout: String,
+    /// What a node's silence means.
+    pub node_health_check: NodeHealthCheck,
     /// How long records are kept.
     pub retention: Retention,
     /// Prometheus metrics.
@@ -323,7 +323,7 @@ pub fn validate(
         service: spec.service.clone(),
         database,
         auth,
-        offline_timeout: spec.node_health_check.offline_timeout.clone(),
+        node_health_check: spec.node_health_check.clone(),
         retention: spec.retention.clone(),
         metrics,
         telemetry,

@@ -81,6 +81,7 @@ struct Auth<'a> {
 #[derive(Serialize)]
 struct NodeHealthCheck<'a> {
     offline_timeout: &'a str,
+    access_ttl: &'a str,
 }
 
 #[derive(Serialize)]
@@ -186,7 +187,8 @@ fn file(cluster: &Validated) -> File<'_> {
         },
         auth: auth(&cluster.auth),
         node_health_check: NodeHealthCheck {
-            offline_timeout: &cluster.offline_timeout,
+            offline_timeout: &cluster.node_health_check.offline_timeout,
+            access_ttl: &cluster.node_health_check.access_ttl,
         },
         retention: retention(&cluster.retention),
         metrics: Metrics {

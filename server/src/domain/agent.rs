@@ -119,7 +119,7 @@ impl Processor<ReceiveHeartbeat> for AgentService {
             recorded,
             compatibility: Compatibility::of(heartbeat.values().protocol_version),
             // Two may be lost before the third is missed.
-            interval: self.offline_timeout / 3,
+            interval: self.offline_timeout.min(self.hub.ttl()) / 3,
             access: self.access(denied),
         })
     }

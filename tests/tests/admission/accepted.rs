@@ -20,7 +20,7 @@ async fn an_empty_spec_gets_every_default() {
         metrics: {enabled: true, exportIntervalSeconds: 15, serviceMonitor: {enabled: true}}
         minReadySeconds: 0
         networkPolicy: {enabled: false}
-        nodeHealthCheck: {offlineTimeout: 90s}
+        nodeHealthCheck: {accessTtl: 10m, offlineTimeout: 90s}
         paused: false
         podDisruptionBudget: {}
         probes:
@@ -148,6 +148,16 @@ async fn an_empty_spec_gets_every_default() {
     "{nodeHealthCheck: {offlineTimeout: 23h60m}}",
     "/nodeHealthCheck/offlineTimeout",
     "23h60m"
+)]
+#[case::access_ttl_least(
+    "{nodeHealthCheck: {accessTtl: 2s}}",
+    "/nodeHealthCheck/accessTtl",
+    "2s"
+)]
+#[case::access_ttl_most(
+    "{nodeHealthCheck: {accessTtl: 24h}}",
+    "/nodeHealthCheck/accessTtl",
+    "24h"
 )]
 #[case::retention_in_part(
     "{retention: {rawUsageDays: 7, dailyDays: 3650}}",

@@ -77,9 +77,17 @@ use super::api::{dry_run, manifest};
     "{nodeHealthCheck: {offlineTimeout: 24h1s}}",
     r#"spec.nodeHealthCheck.offlineTimeout: Invalid value: "24h1s": must be from 2s to 24h"#
 )]
-#[case::access_ttl(
-    "{nodeHealthCheck: {accessTtl: 10m}}",
-    r#"TelecomCluster in version "v1alpha1" cannot be handled as a TelecomCluster: strict decoding error: unknown field "spec.nodeHealthCheck.accessTtl""#
+#[case::access_ttl_in_days(
+    "{nodeHealthCheck: {accessTtl: 1d}}",
+    r#"spec.nodeHealthCheck.accessTtl: Invalid value: "1d": must be a duration in hours, minutes and seconds, such as 30s or 10m"#
+)]
+#[case::access_ttl_too_short(
+    "{nodeHealthCheck: {accessTtl: 1999ms}}",
+    r#"spec.nodeHealthCheck.accessTtl: Invalid value: "1999ms": must be a duration in hours, minutes and seconds, such as 30s or 10m"#
+)]
+#[case::access_ttl_too_long(
+    "{nodeHealthCheck: {accessTtl: 25h}}",
+    r#"spec.nodeHealthCheck.accessTtl: Invalid value: "25h": must be from 2s to 24h"#
 )]
 #[case::raw_usage_too_short(
     "{retention: {rawUsageDays: 6}}",

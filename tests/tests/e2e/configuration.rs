@@ -197,10 +197,10 @@ async fn a_changed_database_secret_rolls_the_servers() {
 }
 
 #[tokio::test]
-async fn offline_timeout_and_retention_reach_the_server() {
+async fn node_health_check_and_retention_reach_the_server() {
     scenario("silence", async |s| {
         let spec = json!({
-            "nodeHealthCheck": {"offlineTimeout": "2s"},
+            "nodeHealthCheck": {"offlineTimeout": "2s", "accessTtl": "90s"},
             "retention": {"rawUsageDays": 7, "statusHistoryDays": 93},
         });
         s.apply_cluster("demo", spec).await?;
@@ -235,6 +235,7 @@ async fn offline_timeout_and_retention_reach_the_server() {
             interval.seconds < 2,
             "{interval:?} is as long as the timeout"
         );
+        assert_eq!(told.access_ttl.unwrap().seconds, 90);
         // By default it would stay online for 90 s.
         let offline = || async {
             let list = ListNodeServersRequest::default();

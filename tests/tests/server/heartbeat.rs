@@ -11,6 +11,17 @@ use tonic_types::StatusExt as _;
 use super::process::{Server, eventually, heartbeat};
 
 #[tokio::test]
+async fn heartbeats_keep_the_word_of_access_fresh_too() {
+    let ttl = ("TELECOM__NODE_HEALTH_CHECK__ACCESS_TTL", "6s");
+    let server = Server::start_with(&[ttl]).await;
+    let (_, token) = server.node("fresh").await;
+    let mut agent = server.agent(&token).await;
+    let answer = agent.heartbeat(heartbeat()).await.unwrap().into_inner();
+    assert_eq!(answer.access_ttl.unwrap().seconds, 6);
+    assert_eq!(answer.heartbeat_interval.unwrap().seconds, 2);
+}
+
+#[tokio::test]
 async fn a_heartbeat_makes_a_node_online_and_silence_offline() {
     let timeout = ("TELECOM__NODE_HEALTH_CHECK__OFFLINE_TIMEOUT", "1500ms");
     let server = Server::start_with(&[timeout]).await;

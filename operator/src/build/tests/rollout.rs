@@ -253,7 +253,7 @@ fn a_value_that_the_server_takes_anyway_is_not_written() {
         ("{}", json!({})),
         (
             "{database: {maxConnections: 10, pooler: false, urlSecretRef: {name: demo-postgres, key: uri}}, \
-              auth: {roleClaim: role}, nodeHealthCheck: {offlineTimeout: 90s}, retention: {hourlyDays: 100}, \
+              auth: {roleClaim: role}, nodeHealthCheck: {offlineTimeout: 90s, accessTtl: 10m}, retention: {hourlyDays: 100}, \
               metrics: {enabled: true, exportIntervalSeconds: 15}, logging: {level: info, format: Json}}",
             json!({}),
         ),
@@ -262,8 +262,8 @@ fn a_value_that_the_server_takes_anyway_is_not_written() {
             json!({"retention": {"hourly_days": 101}, "logging": {"format": "text"}}),
         ),
         (
-            "{metrics: {enabled: false}, nodeHealthCheck: {offlineTimeout: 91s}}",
-            json!({"metrics": {"enabled": false}, "node_health_check": {"offline_timeout": "91s"}}),
+            "{metrics: {enabled: false}, nodeHealthCheck: {accessTtl: 11m}}",
+            json!({"metrics": {"enabled": false}, "node_health_check": {"access_ttl": "11m"}}),
         ),
     ] {
         assert_eq!(text(spec), written, "{spec}");
