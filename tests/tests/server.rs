@@ -27,6 +27,7 @@ mod server {
     mod manage;
     mod migrations;
     mod names;
+    mod node_agent;
     mod node_client_factors;
     mod node_client_requests;
     mod node_clients;
