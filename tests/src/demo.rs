@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod catalogue;
+pub mod command;
 pub mod market;
 pub mod offers;
 pub mod registry;

@@ -51,6 +51,11 @@ impl Door {
         })
     }
 
+    /// The bare channel, for callers that bring their token themselves.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     /// A caller with this token; none for an empty one.
     pub fn with(&self, token: &str) -> Result<Caller> {
         let authorization = match token {

@@ -10,6 +10,7 @@ mod e2e {
 
     mod charts;
     mod configuration;
+    mod cut_off;
     mod deletion;
     mod drift;
     mod keys;

@@ -179,16 +179,35 @@ impl Shop {
     pub async fn subscribers(&self) -> Result<Made> {
         let register = |number: u128| async move {
             let zone = usize::try_from(number).unwrap_or_default() % ZONES.len();
-            let request = CreateUserRequest {
-                id: subscriber(number),
-                time_zone: ZONES[zone].to_owned(),
-                ..Default::default()
-            };
-            let mut client = UserManageClient::new(self.channel.clone());
-            let created = client.create_user(with_token(request, &self.token)?).await;
-            made(created).context("registering a subscriber")
+            self.register(&subscriber(number), ZONES[zone]).await
         };
         self.each(stream::iter(0..SUBSCRIBERS).map(register)).await
+    }
+
+    /// Registers a subscriber; whether that was new.
+    pub async fn register(&self, id: &str, time_zone: &str) -> Result<bool> {
+        let request = CreateUserRequest {
+            id: id.to_owned(),
+            time_zone: time_zone.to_owned(),
+            ..Default::default()
+        };
+        let mut client = UserManageClient::new(self.channel.clone());
+        let created = client.create_user(with_token(request, &self.token)?).await;
+        made(created).context("registering a subscriber")
+    }
+
+    /// Takes an order; whether it was new.
+    pub async fn order(&self, user: &str, package: i32, order: &str, line: u32) -> Result<bool> {
+        let request = EnqueueRequest {
+            user_id: user.to_owned(),
+            package_id: package,
+            order_id: order.to_owned(),
+            line,
+            priority: 0,
+        };
+        let mut client = PackageQueueManageClient::new(self.channel.clone());
+        let queued = client.enqueue(with_token(request, &self.token)?).await;
+        made(queued).context("taking an order")
     }
 
     /// Takes one to three orders of each subscriber.
@@ -196,16 +215,9 @@ impl Shop {
         let orders = (0..SUBSCRIBERS).flat_map(|number| (0..=number % 3).map(move |n| (number, n)));
         let enqueue = |(number, n): (u128, u128)| async move {
             let at = usize::try_from(number + n).unwrap_or_default() % packages.len();
-            let request = EnqueueRequest {
-                user_id: subscriber(number),
-                package_id: packages[at].id,
-                order_id: format!("demo-{number}"),
-                line: u32::try_from(n)?,
-                priority: 0,
-            };
-            let mut client = PackageQueueManageClient::new(self.channel.clone());
-            let queued = client.enqueue(with_token(request, &self.token)?).await;
-            made(queued).context("taking an order")
+            let (user, order) = (subscriber(number), format!("demo-{number}"));
+            let line = u32::try_from(n)?;
+            self.order(&user, packages[at].id, &order, line).await
         };
         self.each(stream::iter(orders).map(enqueue)).await
     }
