@@ -160,6 +160,7 @@ call $s ShowUser ADMIN '{"id": "'$user'"}' 'One subscriber, with the package in 
 call $s ListUsers ADMIN '{"status": "USER_STATUS_ACTIVE"}' 'A page of subscribers.'
 call $s SuspendUser ADMIN '{"id": "'$user'", "reason": "unpaid"}' "Stops a subscriber's use."
 call $s ResumeUser ADMIN '{"id": "'$user'"}' 'And lets it go on.'
+call $s AdjustUsage ADMIN '{"user_id": "'$user'", "bytes": 5000000, "reason": "complaint 17, see ticket 4712"}' 'Corrects what was charged: here by 5 MB more.'
 call $s ExportUser ADMIN '{"id": "'$user'"}' 'Everything that is kept about a subscriber, record by record.'
 call $s EraseUser ADMIN '{"id": "'$user'", "reason": "request 17"}' 'Erases what is personal, for good.'
 

@@ -28,6 +28,7 @@ pub use cron::{
 pub use error::{DomainError, Kind, Obstacle, Thing};
 pub use events::{EventService, PublishEvents, PublishedEvents};
 pub use ledger::{CheckLedger, Ledger, LedgerService};
+pub use manage::{AdjustedUsage, AdminAdjustUsage};
 pub use manage::{
     AdminCancel, AdminCountQueuedPackages, AdminEnqueue, AdminListQueuedPackages,
     AdminShowQueuedPackage, CancelledPackage, QueuedPackageCount, QueuedPackagePage,

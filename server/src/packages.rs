@@ -20,7 +20,10 @@ use crate::revision::Revision;
 
 pub use config::{PackageConfig, PackageDraft, PackageField};
 pub use events::{PackageExpiringEvent, PackageWarningEvent, QueueEvent, Warning};
-pub use queue::{Changes, Charged, Counts, EXPIRY_WARNING, MAX_OPEN, Queue, TooMuch, Traffic};
+pub use queue::{
+    Adjusted, Changes, Charged, Counts, EXPIRY_WARNING, MAX_OPEN, Queue, TooMuch, Traffic,
+    Unadjustable,
+};
 pub use queued::{
     Charges, Ending, Life, OrderLine, QueuedPackage, QueuedPackageId, QueuedPackageStatus, Span,
     Terms, Warned,

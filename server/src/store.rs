@@ -33,6 +33,7 @@ pub mod schema;
 pub mod subscribers;
 pub mod traffic_usage;
 mod transaction;
+pub mod usage_adjustments;
 pub mod usage_of_user;
 pub mod usage_quarters;
 pub mod usage_refused;

@@ -4,6 +4,7 @@
 
 mod server {
     mod access;
+    mod adjust;
     mod audit;
     mod audit_list;
     mod auth;
@@ -20,6 +21,7 @@ mod server {
     mod health;
     mod heartbeat;
     mod idempotency;
+    mod interleaving;
     mod jwks;
     mod jwt;
     mod ledger;

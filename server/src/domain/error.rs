@@ -114,6 +114,23 @@ pub enum Obstacle {
     /// The queued package has ended before.
     #[error("queued package {0} has ended already")]
     QueuedPackageEnded(i64),
+    /// No package is active.
+    #[error("user {0} has no active package: name the one to correct")]
+    NoActivePackage(UserId),
+    /// Nothing can have been charged to the package yet.
+    #[error("queued package {0} has not been active yet, so that nothing was charged to it")]
+    QueuedPackageWaits(i64),
+    /// More is to be given back than was charged.
+    #[error("{bytes} bytes are charged to queued package {id}: no more can be given back")]
+    LessCharged {
+        /// The queued package.
+        id: i64,
+        /// How many bytes there are.
+        bytes: u64,
+    },
+    /// More is to be charged than can be counted.
+    #[error("with it, more would be charged to queued package {0} than can be counted")]
+    TooMuchCharged(i64),
 }
 
 /// Kinds of things that callers name.
@@ -128,6 +145,7 @@ pub enum Kind {
     User,
     RefusedUsage,
     DeadLetter,
+    UsageAdjustment,
 }
 
 impl Kind {
@@ -141,6 +159,7 @@ impl Kind {
             Self::QueuedPackage => "queued_package",
             Self::User => "user",
             Self::DeadLetter => "dead_letter",
+            Self::UsageAdjustment => "usage_adjustment",
             Self::RefusedUsage => "refused_usage",
         }
     }
@@ -155,6 +174,7 @@ impl Kind {
             Self::QueuedPackage => "QUEUED_PACKAGE_NOT_FOUND",
             Self::User => "USER_NOT_FOUND",
             Self::DeadLetter => "DEAD_LETTER_NOT_FOUND",
+            Self::UsageAdjustment => "USAGE_ADJUSTMENT_NOT_FOUND",
             Self::RefusedUsage => "REFUSED_USAGE_NOT_FOUND",
         }
     }
@@ -170,6 +190,7 @@ impl Kind {
             Self::User => "USER_ID_TAKEN",
             Self::RefusedUsage => "REFUSED_USAGE_TAKEN",
             Self::DeadLetter => "DEAD_LETTER_TAKEN",
+            Self::UsageAdjustment => "USAGE_ADJUSTMENT_TAKEN",
         }
     }
 }
@@ -185,6 +206,7 @@ impl fmt::Display for Kind {
             Self::User => "user",
             Self::RefusedUsage => "refused row of usage",
             Self::DeadLetter => "dead letter",
+            Self::UsageAdjustment => "usage adjustment",
         })
     }
 }

@@ -39,8 +39,9 @@ pub use refused_usage::{
     AdminListRefusedUsage, AdminReadmitUsage, ReadmittedUsage, RefusedUsagePage,
 };
 pub use users::{
-    AdminCreateUser, AdminEraseUser, AdminExportUser, AdminListUsers, AdminResumeUser,
-    AdminShowUser, AdminSuspendUser, ErasedUser, Export, ExportRecord, UserDetail, UserPage,
+    AdjustedUsage, AdminAdjustUsage, AdminCreateUser, AdminEraseUser, AdminExportUser,
+    AdminListUsers, AdminResumeUser, AdminShowUser, AdminSuspendUser, ErasedUser, Export,
+    ExportRecord, UserDetail, UserPage,
 };
 pub use write::Idempotency;
 

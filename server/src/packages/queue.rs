@@ -4,6 +4,7 @@
 //! one package is active, and none waits while none is active; every operation keeps that.
 
 mod access;
+mod adjust;
 mod charge;
 #[cfg(test)]
 mod properties;
@@ -22,6 +23,7 @@ use super::{Span, calendar};
 use crate::access::UserAccess;
 use crate::users::UserId;
 
+pub use adjust::{Adjusted, Unadjustable};
 pub use charge::{Charged, Counts, TooMuch, Traffic};
 
 /// Open packages a subscriber may have.

@@ -162,6 +162,13 @@ impl Charges {
         self.charged = self.charged.saturating_add(bytes);
     }
 
+    /// Takes bytes back that were within the quota, of this period first, and beyond it.
+    pub(super) fn give_back(&mut self, charged: u64, overage: u64) {
+        self.charged = self.charged.saturating_sub(charged);
+        self.period_charged = self.period_charged.saturating_sub(charged);
+        self.overage = self.overage.saturating_sub(overage);
+    }
+
     /// Whether they can be stored.
     pub(super) fn fit(&self) -> bool {
         let most = i64::MAX.unsigned_abs();

@@ -88,7 +88,7 @@ const THEIRS: &[Role] = &[Role::Admin, Role::Support, Role::User];
 const COLLECTOR: &[Role] = &[Role::Collector];
 const NODE: &[Role] = &[Role::Node];
 
-pub(super) const METHODS: [Method; 55] = [
+pub(super) const METHODS: [Method; 56] = [
     method(AGENT, "Heartbeat", NODE),
     method(AGENT, "ReportUsage", NODE),
     stream(AGENT, "StreamUsage", NODE),
@@ -138,6 +138,7 @@ pub(super) const METHODS: [Method; 55] = [
     method(USERS, "ListUsers", SUBSCRIBERS),
     method(USERS, "SuspendUser", ADMIN),
     method(USERS, "ResumeUser", ADMIN),
+    method(USERS, "AdjustUsage", ADMIN),
     stream(USERS, "ExportUser", ADMIN),
     method(USERS, "EraseUser", ADMIN),
     open(HEALTH, "Check", false),

@@ -214,6 +214,9 @@ fn reason(obstacle: &Obstacle) -> &'static str {
         Obstacle::UserErased(_) => "USER_ERASED",
         Obstacle::QueueFull { .. } => "QUEUE_FULL",
         Obstacle::QueuedPackageEnded(_) => "QUEUED_PACKAGE_ENDED",
+        Obstacle::NoActivePackage(_) => "NO_ACTIVE_PACKAGE",
+        Obstacle::QueuedPackageWaits(_) => "QUEUED_PACKAGE_WAITS",
+        Obstacle::LessCharged { .. } | Obstacle::TooMuchCharged(_) => "ADJUSTMENT_TOO_LARGE",
     }
 }
 

@@ -4,9 +4,10 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use telecom_proto::v1::user_manage_server::UserManage;
 use telecom_proto::v1::{
-    CreateUserRequest, CreateUserResponse, EraseUserRequest, EraseUserResponse, ExportUserRequest,
-    ExportUserResponse, ListUsersRequest, ListUsersResponse, ResumeUserRequest, ResumeUserResponse,
-    ShowUserRequest, ShowUserResponse, SuspendUserRequest, SuspendUserResponse,
+    AdjustUsageRequest, AdjustUsageResponse, CreateUserRequest, CreateUserResponse,
+    EraseUserRequest, EraseUserResponse, ExportUserRequest, ExportUserResponse, ListUsersRequest,
+    ListUsersResponse, ResumeUserRequest, ResumeUserResponse, ShowUserRequest, ShowUserResponse,
+    SuspendUserRequest, SuspendUserResponse,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -82,6 +83,19 @@ impl UserManage for ManageService {
         let user = run(self, &context, input).await?;
         Ok(Response::new(ResumeUserResponse {
             user: Some(convert::user(user)),
+        }))
+    }
+
+    async fn adjust_usage(
+        &self,
+        mut request: Request<AdjustUsageRequest>,
+    ) -> Result<Response<AdjustUsageResponse>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::adjust(request.into_inner());
+        let adjusted = run(self, &context, input).await?;
+        Ok(Response::new(AdjustUsageResponse {
+            queued_package: Some(queued_package(adjusted.package)),
+            adjustment: Some(convert::adjustment(adjusted.adjustment)),
         }))
     }
 

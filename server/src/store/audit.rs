@@ -145,7 +145,8 @@ pub async fn of_user(
 ) -> Result<Vec<AuditEntry>, StoreError> {
     let rows = rows!(
         "WHERE target IN (SELECT 'user/' || $1::uuid UNION ALL \
-         SELECT 'queued_package/' || q.id FROM queued_package q WHERE q.user_id = $1) \
+         SELECT 'queued_package/' || q.id FROM queued_package q WHERE q.user_id = $1 UNION ALL \
+         SELECT 'usage_adjustment/' || a.id FROM usage_adjustment a WHERE a.user_id = $1) \
          AND id > $2 ORDER BY id LIMIT $3",
         id.0,
         after_id,

@@ -6,7 +6,7 @@ use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::nodes::{NodeClientId, NodeServerId};
 use crate::packages::{QueuedPackageId, Traffic};
-use crate::usage::{PackageUsage, UsageAdjustment, UsageSum};
+use crate::usage::{PackageUsage, UsageSum};
 use crate::users::UserId;
 
 /// After which sum a page begins; the default is before all.
@@ -113,32 +113,6 @@ pub async fn by_package(
         })
     });
     rows.collect()
-}
-
-/// What administrators changed of what was charged, by id.
-pub async fn adjustments(
-    transaction: &mut Transaction,
-    user: UserId,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<UsageAdjustment>, StoreError> {
-    let rows = sqlx::query!(
-        "SELECT id, queued_package_id, bytes, reason, actor, at FROM usage_adjustment \
-         WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-        user.0,
-        after,
-        i64::from(limit),
-    );
-    let rows = rows.fetch_all(transaction).await?.into_iter();
-    let rows = rows.map(|row| UsageAdjustment {
-        id: row.id,
-        package: QueuedPackageId(row.queued_package_id),
-        bytes: row.bytes,
-        reason: row.reason,
-        actor: row.actor,
-        at: row.at,
-    });
-    Ok(rows.collect())
 }
 
 struct SumRow {

@@ -50,6 +50,8 @@ pub struct UsageAdjustment {
     pub package: QueuedPackageId,
     /// Bytes; below zero: given back.
     pub bytes: i64,
+    /// What of them was within the quota; the rest was beyond it.
+    pub charged: i64,
     /// Why.
     pub reason: String,
     /// Who.

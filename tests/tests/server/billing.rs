@@ -6,7 +6,8 @@ use telecom_proto::v1::{PackageConfig, QueuedPackage};
 use telecom_server::auth::Caller;
 use telecom_server::config::TelecomConfig;
 use telecom_server::domain::{
-    BillTrafficJob, Context, EventRelay, Processor as _, TelecomBillingHook, TelecomCronExecutor,
+    BillTrafficJob, Context, EventRelay, LedgerService, Processor as _, TelecomBillingHook,
+    TelecomCronExecutor,
 };
 use telecom_server::store::Database;
 use telecom_tests::postgres;
@@ -23,6 +24,7 @@ pub struct World {
     pub server: Server,
     pub executor: TelecomCronExecutor,
     pub relay: EventRelay,
+    pub ledger: LedgerService,
     name: String,
 }
 
@@ -56,7 +58,8 @@ impl World {
         let world = Self {
             server,
             executor,
-            relay: EventRelay::new(database),
+            relay: EventRelay::new(database.clone()),
+            ledger: LedgerService::new(database),
             name: url.rsplit('/').next().unwrap().to_owned(),
         };
         let partitions = "SELECT to_regclass('user_package_usage') IS NOT NULL \

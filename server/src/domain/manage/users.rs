@@ -9,13 +9,15 @@ use crate::users::{User, UserId, UserStatus};
 use super::ManageService;
 use super::write::{Begun, Write, check_etag, taken};
 
+mod adjust;
 mod export;
 mod messages;
 mod snapshot;
 
 pub use messages::{
-    AdminCreateUser, AdminEraseUser, AdminExportUser, AdminListUsers, AdminResumeUser,
-    AdminShowUser, AdminSuspendUser, ErasedUser, Export, ExportRecord, UserDetail, UserPage,
+    AdjustedUsage, AdminAdjustUsage, AdminCreateUser, AdminEraseUser, AdminExportUser,
+    AdminListUsers, AdminResumeUser, AdminShowUser, AdminSuspendUser, ErasedUser, Export,
+    ExportRecord, UserDetail, UserPage,
 };
 
 impl Processor<AdminListUsers> for ManageService {

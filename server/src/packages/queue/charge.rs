@@ -214,7 +214,7 @@ impl Queue {
 }
 
 /// What the quota has left in this period.
-fn room(package: &QueuedPackage) -> u64 {
+pub(super) fn room(package: &QueuedPackage) -> u64 {
     package.terms.quota.bytes().map_or(u64::MAX, |bytes| {
         bytes.saturating_sub(package.charges.period_charged)
     })
@@ -251,7 +251,7 @@ fn take(traffic: &mut Traffic, quota: Quota, room: u64) -> u64 {
 }
 
 /// The percentage that the owner should know of and does not.
-fn warning(package: &QueuedPackage) -> Option<u8> {
+pub(super) fn warning(package: &QueuedPackage) -> Option<u8> {
     let bytes = package.terms.quota.bytes()?;
     let used = u128::from(package.charges.period_charged) * 100;
     let reached = |percent: &u8| used >= u128::from(*percent) * u128::from(bytes);

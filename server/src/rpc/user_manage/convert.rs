@@ -71,7 +71,7 @@ fn package_usage(usage: &PackageUsage) -> proto::PackageUsage {
     }
 }
 
-fn adjustment(made: UsageAdjustment) -> proto::UsageAdjustment {
+pub(super) fn adjustment(made: UsageAdjustment) -> proto::UsageAdjustment {
     proto::UsageAdjustment {
         id: made.id,
         queued_package_id: made.package.0,
@@ -79,5 +79,7 @@ fn adjustment(made: UsageAdjustment) -> proto::UsageAdjustment {
         reason: made.reason,
         actor: made.actor,
         at: Some(timestamp(made.at)),
+        charged_bytes: made.charged,
+        overage_bytes: made.bytes - made.charged,
     }
 }

@@ -2,16 +2,20 @@
 
 use telecom_proto::v1 as proto;
 use telecom_proto::v1::{
-    CreateUserRequest, EraseUserRequest, ListUsersRequest, ResumeUserRequest, SuspendUserRequest,
+    AdjustUsageRequest, CreateUserRequest, EraseUserRequest, ListUsersRequest, ResumeUserRequest,
+    SuspendUserRequest,
 };
 
 use crate::domain::{
-    AdminCreateUser, AdminEraseUser, AdminListUsers, AdminResumeUser, AdminSuspendUser,
+    AdminAdjustUsage, AdminCreateUser, AdminEraseUser, AdminListUsers, AdminResumeUser,
+    AdminSuspendUser,
 };
+use crate::packages::QueuedPackageId;
 use crate::rpc::requests::{etag, idempotency, limit, user_id};
 use crate::rpc::status::Refusal;
+use crate::usage::MAX_ROW_BYTES;
 use crate::users::{UserDraft, UserId, UserStatus};
-use crate::violation::check_reason;
+use crate::violation::{Violations, check_reason};
 
 pub(super) fn id(id: &str) -> Result<UserId, Refusal> {
     user_id("id", id)
@@ -71,6 +75,35 @@ pub(super) fn resume(request: ResumeUserRequest) -> Result<AdminResumeUser, Refu
         id: id(&request.id)?,
         etag: etag(request.etag),
     })
+}
+
+/// All fields at fault are named at once.
+pub(super) fn adjust(request: AdjustUsageRequest) -> Result<AdminAdjustUsage, Refusal> {
+    let idempotency = idempotency(&request.idempotency_key, &request)?;
+    let user: Option<UserId> = request.user_id.parse().ok();
+    let mut violations = Violations::default();
+    violations.require(user.is_some(), "user_id", "must be a UUID");
+    violations.require(
+        (1..=MAX_ROW_BYTES).contains(&request.bytes.unsigned_abs()),
+        "bytes",
+        "must be -2^50 to 2^50, and not 0",
+    );
+    violations.require(!request.reason.is_empty(), "reason", "must be given");
+    violations.text("reason", &request.reason, 200);
+    violations.require(
+        request.queued_package_id >= 0,
+        "queued_package_id",
+        "must be the number of a queued package, or 0 for the active one",
+    );
+    let input = user.map(|user| AdminAdjustUsage {
+        user,
+        bytes: request.bytes,
+        reason: request.reason,
+        package: (request.queued_package_id > 0)
+            .then_some(QueuedPackageId(request.queued_package_id)),
+        idempotency,
+    });
+    violations.into_checked(input).map_err(Refusal::Invalid)
 }
 
 pub(super) fn erase(request: EraseUserRequest) -> Result<AdminEraseUser, Refusal> {

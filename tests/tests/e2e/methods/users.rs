@@ -8,11 +8,11 @@ use telecom_proto::v1::package_queue_manage_client::PackageQueueManageClient;
 use telecom_proto::v1::telecom_client::TelecomClient;
 use telecom_proto::v1::user_manage_client::UserManageClient;
 use telecom_proto::v1::{
-    CancelRequest, CountQueuedPackagesRequest, CreateUserRequest, EnqueueRequest, EraseUserRequest,
-    ExportUserRequest, GetRecentTrafficUsageRequest, ListNodeStatusHistoryRequest,
-    ListNodesRequest, ListQueuedPackagesRequest, ListUsersRequest, ListUsuallyUsedNodesRequest,
-    QueuedPackage, QueuedPackageStatus, RecentRange, ResumeUserRequest, ShowQueuedPackageRequest,
-    ShowUserRequest, SuspendUserRequest, UserStatus,
+    AdjustUsageRequest, CancelRequest, CountQueuedPackagesRequest, CreateUserRequest,
+    EnqueueRequest, EraseUserRequest, ExportUserRequest, GetRecentTrafficUsageRequest,
+    ListNodeStatusHistoryRequest, ListNodesRequest, ListQueuedPackagesRequest, ListUsersRequest,
+    ListUsuallyUsedNodesRequest, QueuedPackage, QueuedPackageStatus, RecentRange,
+    ResumeUserRequest, ShowQueuedPackageRequest, ShowUserRequest, SuspendUserRequest, UserStatus,
 };
 use telecom_tests::door::Caller;
 use tonic::Code;
@@ -41,6 +41,7 @@ pub(super) async fn buy_and_use(
     suspend_and_resume(provider, &user).await?;
     queue_is_shown(provider, &user, &active).await?;
 
+    adjust(provider, &user).await?;
     let cancel = CancelRequest {
         id: active.id,
         reason: "changed their mind".into(),
@@ -164,6 +165,23 @@ async fn suspend_and_resume(provider: &Provider, user: &str) -> Result<()> {
     let shown = shown.into_inner();
     assert_eq!(shown.user.unwrap().status(), UserStatus::Active);
     assert_eq!(shown.queued_packages, 1);
+    Ok(())
+}
+
+/// What was charged is corrected, and then as it was.
+async fn adjust(provider: &Provider, user: &str) -> Result<()> {
+    let mut admin = users(&provider.admin);
+    for bytes in [1000, -1000] {
+        let request = AdjustUsageRequest {
+            user_id: user.to_owned(),
+            bytes,
+            reason: "complaint 17".into(),
+            ..Default::default()
+        };
+        let made = admin.adjust_usage(request).await?.into_inner();
+        assert_eq!(made.adjustment.unwrap().charged_bytes, bytes);
+        assert!(made.queued_package.is_some());
+    }
     Ok(())
 }
 

@@ -14,7 +14,9 @@ use crate::domain::manage::write::Write;
 use crate::domain::{AdminExportUser, Context, DomainError, Export, ExportRecord, Processor};
 use crate::packages::QueuedPackage;
 use crate::store::usage_of_user::{self, AfterPackage, AfterSum};
-use crate::store::{Database, StoreError, Transaction, audit, queued_packages, retry_conflicts};
+use crate::store::{
+    Database, StoreError, Transaction, audit, queued_packages, retry_conflicts, usage_adjustments,
+};
 use crate::usage::{PackageUsage, UsageAdjustment, UsageSum};
 use crate::users::UserId;
 
@@ -85,7 +87,7 @@ fn usage(pages: &Pages) -> Export {
         },
     );
     let adjustments = pages.read(
-        |transaction, id, after| Box::pin(usage_of_user::adjustments(transaction, id, after, PAGE)),
+        |transaction, id, after| Box::pin(usage_adjustments::of_user(transaction, id, after, PAGE)),
         |adjustment: &UsageAdjustment| adjustment.id,
     );
     let daily = daily.map_ok(ExportRecord::DailyUsage);

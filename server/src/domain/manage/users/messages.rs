@@ -4,7 +4,7 @@ use futures::stream::BoxStream;
 
 use crate::audit::AuditEntry;
 use crate::domain::{DomainError, Idempotency};
-use crate::packages::QueuedPackage;
+use crate::packages::{QueuedPackage, QueuedPackageId};
 use crate::usage::{PackageUsage, UsageAdjustment, UsageSum};
 use crate::users::{User, UserId, UserProfile, UserStatus};
 
@@ -92,6 +92,30 @@ pub struct ErasedUser {
     pub user: User,
     /// How many queued or active packages were cancelled.
     pub cancelled: u32,
+}
+
+/// Corrects what was charged to a package.
+#[derive(Debug, Clone)]
+pub struct AdminAdjustUsage {
+    /// The subscriber.
+    pub user: UserId,
+    /// Bytes to charge, or to give back when below zero; not 0.
+    pub bytes: i64,
+    /// Why; not empty.
+    pub reason: String,
+    /// A package of theirs; `None` for the active one.
+    pub package: Option<QueuedPackageId>,
+    /// What recognizes a repetition.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A correction that was made.
+#[derive(Debug, Clone)]
+pub struct AdjustedUsage {
+    /// The package as it is now.
+    pub package: QueuedPackage,
+    /// The correction.
+    pub adjustment: UsageAdjustment,
 }
 
 /// Gives out everything that is kept about a subscriber.
