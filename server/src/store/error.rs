@@ -1,5 +1,7 @@
 //! What can go wrong in the database, by what a caller can do about it.
 
+use std::time::Duration;
+
 /// A statement or a connection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -70,6 +72,10 @@ impl From<sqlx::Error> for StoreError {
 
 /// How often a transaction that met a conflict is tried again.
 const RETRIES: u32 = 3;
+/// The pause before the first of them; twice as long before each further one. PostgreSQL tells of an
+/// error before it lets go of the locks, and a new attempt that passes over what is locked would pass
+/// over its own.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Runs `attempt`, a whole transaction, again when it met a conflict, up to three times more.
 pub async fn retry_conflicts<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
@@ -80,7 +86,10 @@ where
     let mut retries = 0;
     loop {
         match attempt().await {
-            Err(error) if error.is_conflict() && retries < RETRIES => retries += 1,
+            Err(error) if error.is_conflict() && retries < RETRIES => {
+                tokio::time::sleep(PAUSE * (1 << retries)).await;
+                retries += 1;
+            }
             result => return result,
         }
     }

@@ -12,23 +12,7 @@ use super::process::{PATIENCE, Server, eventually, heartbeat};
 use super::usage::{Site, node_client, subscribers};
 
 mod many;
-
-/// What `user_access` keeps to, as SQL that counts the subscribers with whom it does not.
-pub const WRONG: &str = "SELECT count(*) FROM subscriber s \
-     LEFT JOIN queued_package q ON q.user_id = s.id AND q.status = 'active' \
-     LEFT JOIN package p ON p.id = q.package_id LEFT JOIN user_access a ON a.user_id = s.id \
-     CROSS JOIN LATERAL (SELECT CASE WHEN s.status <> 'active' THEN s.status::text \
-         WHEN q.id IS NULL THEN 'no_package' \
-         WHEN q.period_charged >= q.quota_bytes THEN 'quota_used_up' ELSE 'granted' END) f (access) \
-     WHERE coalesce(a.access, 'no_package') <> f.access \
-     OR s.status = 'active' AND (a.package_series_id, a.speed_limit_bps) \
-         IS DISTINCT FROM (p.package_series_id, q.speed_limit_bps) \
-     OR s.status <> 'active' AND num_nonnulls(a.package_series_id, a.speed_limit_bps, a.valid_until) > 0 \
-     OR f.access = 'granted' AND a.valid_until < q.expires_at \
-     OR f.access = 'granted' AND a.valid_until <> q.expires_at AND NOT EXISTS (SELECT \
-         FROM queued_package w JOIN package v ON v.id = w.package_id WHERE w.user_id = s.id \
-         AND w.status = 'queued' AND v.package_series_id = p.package_series_id) \
-     OR f.access = 'quota_used_up' AND a.valid_until IS DISTINCT FROM q.next_reset_at";
+mod used_up;
 
 impl Site {
     /// A package of a new series that gives the site's node client and others.
@@ -55,11 +39,6 @@ impl Site {
             }),
         };
         admin.update_package_series(request).await.unwrap();
-    }
-
-    /// Everybody's access is what it should be.
-    pub fn check_access(&self) {
-        assert_eq!(self.sql(WRONG), "0", "{}", self.sql("TABLE user_access"));
     }
 }
 
@@ -144,7 +123,7 @@ async fn each_change_of_a_subscriber_reaches_a_node_that_watches() {
     };
     admin.suspend_user(request).await.unwrap();
     assert_eq!(said(&watch.change().await), (false, Access::Suspended));
-    site.check_access();
+    site.server.check_ledger().await;
     let request = ResumeUserRequest {
         id: user.clone(),
         ..Default::default()
@@ -162,7 +141,7 @@ async fn each_change_of_a_subscriber_reaches_a_node_that_watches() {
         };
         site.server.queue().await.cancel(request).await.unwrap();
         assert_eq!(said(&watch.change().await), expected);
-        site.check_access();
+        site.server.check_ledger().await;
     }
 
     site.server.enqueued(&user, &package, "o3").await;
@@ -173,7 +152,7 @@ async fn each_change_of_a_subscriber_reaches_a_node_that_watches() {
     };
     admin.erase_user(request).await.unwrap();
     assert_eq!(said(&watch.change().await), (false, Access::Erased));
-    site.check_access();
+    site.server.check_ledger().await;
 
     let counted = site.server.metric("telecom_access_lag_seconds_count").await;
     assert_eq!(counted, Some(8.0));
@@ -230,7 +209,7 @@ async fn a_watch_begins_with_those_who_are_allowed_or_goes_on_where_it_was() {
     let narrower = again.snapshot().await;
     assert_eq!(allowed(&narrower), users[..1]);
     assert_ne!(narrower.offer, has.offer);
-    site.check_access();
+    site.server.check_ledger().await;
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ use super::process::{Server, environment, eventually};
 
 mod crowd;
 mod events;
+mod kills;
+mod large;
+mod races;
 
 /// A server, and what works beside it on its database.
 pub struct World {

@@ -202,6 +202,7 @@ async fn whatever_happens_at_once_every_queue_stays_whole() {
         .into_iter()
         .fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
     assert_eq!((bought, repeated), (240, 240));
+    server.check_ledger().await;
     // Everything is over some day.
     sql(
         "UPDATE queued_package SET enqueued_at = enqueued_at - interval '30 days', \

@@ -100,8 +100,29 @@ async fn one_byte_out_of_place_is_seen_wherever_it_is() {
         (
             "UPDATE queued_package SET status = 'queued', active_from = NULL, expires_at = NULL",
             "UPDATE queued_package SET status = 'active', active_from = now(), \
-             expires_at = now() + interval '1 day'",
-            vec!["active and queued packages"],
+             expires_at = now() + interval '1 day'; \
+             UPDATE user_access SET valid_until = (SELECT expires_at FROM queued_package)",
+            vec!["active and queued packages", "queues and access"],
+        ),
+        (
+            "UPDATE user_access SET access = 'quota_used_up'",
+            "UPDATE user_access SET access = 'granted'",
+            vec!["queues and access"],
+        ),
+        (
+            "UPDATE user_access SET valid_until = valid_until - interval '1 second'",
+            "UPDATE user_access SET valid_until = valid_until + interval '1 second'",
+            vec!["queues and access"],
+        ),
+        (
+            "UPDATE user_access SET speed_limit_bps = speed_limit_bps + 1",
+            "UPDATE user_access SET speed_limit_bps = speed_limit_bps - 1",
+            vec!["queues and access"],
+        ),
+        (
+            "UPDATE subscriber SET status = 'suspended'",
+            "UPDATE subscriber SET status = 'active'",
+            vec!["queues and access"],
         ),
     ] {
         world.sql(wrong);

@@ -88,13 +88,23 @@ pub const BROKEN: &str = "SELECT count(*) FROM (SELECT user_id, \
      count(*) FILTER (WHERE status = 'queued') AS queued \
      FROM queued_package GROUP BY user_id) q WHERE active > 1 OR (queued > 0 AND active = 0)";
 
+/// Makes access follow packages that were written by hand, of which nobody has more than one of a series.
+pub const ACCESS: &str = "INSERT INTO user_access (user_id, access, package_series_id, \
+     speed_limit_bps, valid_until, changed_at) \
+     SELECT q.user_id, 'granted', p.package_series_id, q.speed_limit_bps, q.expires_at, now() \
+     FROM queued_package q JOIN package p ON p.id = q.package_id WHERE q.status = 'active' \
+     ON CONFLICT (user_id) DO UPDATE SET package_series_id = excluded.package_series_id, \
+     speed_limit_bps = excluded.speed_limit_bps, valid_until = excluded.valid_until";
+
 /// Moves a subscriber's packages into the past.
 pub fn age(sql: impl Fn(&str) -> String, user: &str, interval: &str) {
     sql(&format!(
         "UPDATE queued_package SET enqueued_at = enqueued_at - interval '{interval}', \
          active_from = active_from - interval '{interval}', \
          expires_at = expires_at - interval '{interval}', \
-         next_reset_at = next_reset_at - interval '{interval}' WHERE user_id = '{user}'"
+         next_reset_at = next_reset_at - interval '{interval}' WHERE user_id = '{user}'; \
+         UPDATE user_access SET valid_until = valid_until - interval '{interval}' \
+         WHERE user_id = '{user}'"
     ));
 }
 

@@ -1,6 +1,9 @@
 //! Reads on a replica: while it keeps up, and on the primary when it does not.
 
-use telecom_proto::v1::ListNodeServersRequest;
+use prost::Message as _;
+use telecom_proto::v1::{
+    GetRecentTrafficUsageRequest, ListNodeServersRequest, ListUsuallyUsedNodesRequest, RecentRange,
+};
 use telecom_tests::postgres::Postgres;
 use telecom_tests::tokens;
 use tonic::Code;
@@ -9,9 +12,12 @@ use super::process::{Manage, Server, eventually};
 use super::wire::Wire;
 
 /// Lists that answer to an empty message.
-const LISTS: [&str; 8] = [
+const LISTS: [&str; 11] = [
     "telecom.v1.Audit/ListAudit",
+    "telecom.v1.EventManage/ListDeadLetters",
+    "telecom.v1.EventManage/ListEvents",
     "telecom.v1.NodeClientManage/ListNodeClients",
+    "telecom.v1.NodeServerManage/ListRefusedUsage",
     "telecom.v1.PackageManage/ListPackageSeries",
     "telecom.v1.PackageManage/ListPackages",
     "telecom.v1.PackageQueueManage/CountQueuedPackages",
@@ -19,6 +25,28 @@ const LISTS: [&str; 8] = [
     "telecom.v1.Telecom/ListNodes",
     "telecom.v1.UserManage/ListUsers",
 ];
+
+/// Reads of one subscriber, with their messages.
+fn of_a_subscriber(user: &str) -> [(&'static str, Vec<u8>); 2] {
+    let recent = GetRecentTrafficUsageRequest {
+        range: RecentRange::Month.into(),
+        user_id: user.to_owned(),
+        ..Default::default()
+    };
+    let usual = ListUsuallyUsedNodesRequest {
+        user_id: user.to_owned(),
+    };
+    [
+        (
+            "telecom.v1.Telecom/GetRecentTrafficUsage",
+            recent.encode_to_vec(),
+        ),
+        (
+            "telecom.v1.Telecom/ListUsuallyUsedNodes",
+            usual.encode_to_vec(),
+        ),
+    ]
+}
 
 #[tokio::test]
 async fn reads_follow_the_replica_and_fall_back_to_the_primary() {
@@ -59,13 +87,15 @@ async fn reads_follow_the_replica_and_fall_back_to_the_primary() {
 
     // So does each of the other lists.
     let wire = Wire::new(server.grpc);
-    for method in LISTS {
+    let of_one = of_a_subscriber(&server.subscriber("UTC").await);
+    let lists = LISTS.map(|method| (method, Vec::new()));
+    for (method, message) in lists.into_iter().chain(of_one) {
         let before = reads();
         eventually(&format!("{method} reads from the replica"), || {
-            let (reads, wire) = (&reads, &wire);
+            let (reads, wire, message) = (&reads, &wire, &message);
             async move {
                 for _ in 0..50 {
-                    let status = wire.call(method, tokens::admin(), &[]).await;
+                    let status = wire.call(method, tokens::admin(), message).await;
                     assert_eq!(status.code(), Code::Ok, "{method}: {status:?}");
                 }
                 reads() > before + 50

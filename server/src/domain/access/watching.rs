@@ -103,21 +103,26 @@ impl Processor<WatchAccess> for AgentService {
         let Caller::Node(node) = context.caller else {
             return Err(DomainError::WrongCaller);
         };
-        Ok(AccessWatch {
-            hub: self.hub.clone(),
+        let hub = self.hub.clone();
+        Ok(AccessWatch::new(hub, node, input, LONGEST))
+    }
+}
+
+impl AccessWatch {
+    fn new(hub: AccessHub, node: NodeServerId, input: WatchAccess, lifetime: Duration) -> Self {
+        Self {
             node,
             version: 0,
             offer: NodeOffer::default(),
             fingerprint: 0,
             phase: Phase::Begin(input),
-            news: self.hub.news.subscribe(),
+            news: hub.news.subscribe(),
+            hub,
             ready: VecDeque::new(),
-            until: Instant::now() + LONGEST,
-        })
+            until: Instant::now() + lifetime,
+        }
     }
-}
 
-impl AccessWatch {
     /// The next message; `None` when the watch has lasted long enough.
     pub async fn next(&mut self) -> Result<Option<AccessMessage>, DomainError> {
         loop {
@@ -296,4 +301,58 @@ fn of_user(
             valid_until: access.valid_until.filter(|_| allowed),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::TelecomConfig;
+    use crate::store::Database;
+
+    /// A watch behind its snapshot, which asks the database for nothing; nobody listens there.
+    fn follower(hub: &AccessHub, lifetime: Duration) -> AccessWatch {
+        let begin = WatchAccess {
+            last_version: 0,
+            offer: 0,
+        };
+        let mut watch = AccessWatch::new(hub.clone(), NodeServerId(1), begin, lifetime);
+        watch.phase = Phase::Follow;
+        watch
+    }
+
+    fn hub() -> AccessHub {
+        let url = "postgresql://nobody:none@127.0.0.1:1/none";
+        let variables = BTreeMap::from([
+            ("TELECOM__DATABASE__URL".to_owned(), url.to_owned()),
+            ("TELECOM__AUTH__JWT_SECRET".to_owned(), "x".repeat(32)),
+        ]);
+        let config = TelecomConfig::load(None, &variables).unwrap();
+        AccessHub::new(Database::new(&config.database.unwrap()), Duration::ZERO)
+    }
+
+    #[tokio::test]
+    async fn no_watch_lasts_longer_than_its_time() {
+        let hub = hub();
+        // Nothing happens.
+        let mut quiet = follower(&hub, Duration::from_millis(100));
+        assert_eq!(quiet.next().await.unwrap(), None);
+        // News without end.
+        let mut busy = follower(&hub, Duration::from_millis(100));
+        let news = async {
+            loop {
+                hub.tell(News::Offers(std::sync::Arc::default()));
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = busy.next() => assert_eq!(ended.unwrap(), None),
+            () = news => {}
+        }
+        // And the watches that nodes get have the time that is documented.
+        let begun = follower(&hub, LONGEST);
+        let left = begun.until - Instant::now();
+        assert!(left > Duration::from_mins(14) && left <= Duration::from_mins(15));
+    }
 }

@@ -1,5 +1,8 @@
 //! What the owner of a queue may use, as far as it follows from the queue.
 
+#[cfg(test)]
+mod tests;
+
 use chrono::{DateTime, Utc};
 
 use super::{Queue, turn};

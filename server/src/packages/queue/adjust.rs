@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use super::Queue;
 use super::charge::{room, warning};
 use crate::packages::events::Warning;
-use crate::packages::queued::{Ending, QueuedPackage, QueuedPackageId, QueuedPackageStatus};
+use crate::packages::queued::{
+    Charges, Ending, QueuedPackage, QueuedPackageId, QueuedPackageStatus,
+};
 
 /// What a correction did to a package.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,31 +67,10 @@ impl Queue {
             | QueuedPackageStatus::Expired
             | QueuedPackageStatus::Cancelled => {}
         }
-        let mut charges = package.charges;
-        let adjusted = if bytes < 0 {
-            let total = charges.charged.saturating_add(charges.overage);
-            let back = bytes.unsigned_abs();
-            if back > total {
-                return Err(Unadjustable::Less(total));
-            }
-            let overage = back.min(charges.overage);
-            charges.give_back(back - overage, overage);
-            Adjusted {
-                charged: -signed(back - overage)?,
-                overage: -signed(overage)?,
-            }
+        let (charges, adjusted) = if bytes < 0 {
+            given_back(package, bytes.unsigned_abs())?
         } else {
-            let charged = bytes.unsigned_abs().min(room(package));
-            let overage = bytes.unsigned_abs() - charged;
-            charges.charge(charged);
-            charges.overrun(overage);
-            if !charges.fit() {
-                return Err(Unadjustable::TooMuch);
-            }
-            Adjusted {
-                charged: signed(charged)?,
-                overage: signed(overage)?,
-            }
+            charged(package, bytes.unsigned_abs())?
         };
         if let Some(package) = self.change(id) {
             package.charges = charges;
@@ -118,6 +99,36 @@ impl Queue {
             self.tell_ended(id, Ending::Exhausted, at);
         }
     }
+}
+
+fn charged(package: &QueuedPackage, bytes: u64) -> Result<(Charges, Adjusted), Unadjustable> {
+    let mut charges = package.charges;
+    let within = bytes.min(room(package));
+    charges.charge(within);
+    charges.overrun(bytes - within);
+    if !charges.fit() {
+        return Err(Unadjustable::TooMuch);
+    }
+    let adjusted = Adjusted {
+        charged: signed(within)?,
+        overage: signed(bytes - within)?,
+    };
+    Ok((charges, adjusted))
+}
+
+fn given_back(package: &QueuedPackage, bytes: u64) -> Result<(Charges, Adjusted), Unadjustable> {
+    let mut charges = package.charges;
+    let total = charges.charged.saturating_add(charges.overage);
+    if bytes > total {
+        return Err(Unadjustable::Less(total));
+    }
+    let beyond = bytes.min(charges.overage);
+    charges.give_back(bytes - beyond, beyond);
+    let adjusted = Adjusted {
+        charged: -signed(bytes - beyond)?,
+        overage: -signed(beyond)?,
+    };
+    Ok((charges, adjusted))
 }
 
 fn signed(bytes: u64) -> Result<i64, Unadjustable> {

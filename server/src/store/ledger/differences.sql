@@ -75,6 +75,15 @@ WITH first_day AS (
     SELECT user_id, count(*) FILTER (WHERE status = 'active') AS active,
         count(*) FILTER (WHERE status = 'queued') AS queued
     FROM queued_package WHERE status IN ('active', 'queued') GROUP BY user_id
+), access AS (
+    SELECT s.id AS user_id, f.access, p.package_series_id AS series,
+        q.speed_limit_bps AS speed, q.expires_at, coalesce(q.next_reset_at, q.expires_at) AS whole_again
+    FROM subscriber s
+    LEFT JOIN queued_package q ON q.user_id = s.id AND q.status = 'active' AND s.status = 'active'
+    LEFT JOIN package p ON p.id = q.package_id
+    CROSS JOIN LATERAL (SELECT CASE WHEN s.status <> 'active' THEN s.status::text
+        WHEN q.id IS NULL THEN 'no_package'
+        WHEN q.period_charged >= q.quota_bytes THEN 'quota_used_up' ELSE 'granted' END) f (access)
 ), differences AS (
     SELECT 'raw rows and quarters' AS between,
         concat_ws(' ', user_id, bucket, node_client_id, node_server_id) AS key,
@@ -121,5 +130,24 @@ WITH first_day AS (
     UNION ALL
     SELECT 'active and queued packages', user_id::text, active::text, queued::text
     FROM queues WHERE active > 1 OR (queued > 0 AND active = 0)
+    UNION ALL
+    -- How long access lasts is checked as far as it follows from the active package: with more of its
+    -- series to come it lasts longer, by months of the subscriber's calendar.
+    SELECT 'queues and access', user_id::text,
+        concat_ws('/', f.access, f.series, f.speed,
+            CASE f.access WHEN 'granted' THEN f.expires_at WHEN 'quota_used_up' THEN f.whole_again END),
+        concat_ws('/', a.access, a.package_series_id, a.speed_limit_bps, a.valid_until)
+    FROM access f LEFT JOIN user_access a USING (user_id)
+    WHERE (coalesce(a.access, 'no_package'), a.package_series_id, a.speed_limit_bps)
+            IS DISTINCT FROM (f.access, f.series, f.speed)
+        OR CASE f.access
+            WHEN 'granted' THEN a.valid_until < f.expires_at
+                OR a.valid_until IS DISTINCT FROM f.expires_at AND NOT EXISTS (SELECT
+                    FROM queued_package w JOIN package v ON v.id = w.package_id
+                    WHERE w.user_id = f.user_id AND w.status = 'queued'
+                        AND v.package_series_id = f.series)
+            WHEN 'quota_used_up' THEN a.valid_until IS DISTINCT FROM f.whole_again
+            ELSE a.valid_until IS NOT NULL
+        END
 )
 SELECT between, key, one, other FROM differences ORDER BY between, key LIMIT 20

@@ -20,7 +20,7 @@ async fn who_reads_slowly_gets_a_snapshot_and_ends_up_with_the_same() {
     let site = Site::new().await;
     site.offer("basic", &[]).await;
     site.sql(CROWD);
-    site.check_access();
+    site.server.check_ledger().await;
     let mut watch = Watch::begin(&site.server, &site.token, 0, 0).await;
     let first = watch.snapshot().await;
     assert_eq!(first.changes.len(), 1500);

@@ -5,11 +5,11 @@ use telecom_server::domain::{BillTrafficJob, Processor as _, TelecomBillingHook}
 use telecom_tests::postgres;
 
 use super::super::process::{Server, eventually};
-use super::super::queue::{BROKEN, age};
+use super::super::queue::{ACCESS, BROKEN, age};
 use super::{World, context};
 
 /// Subscribers with three packages of 1000, 2000 and 100 000 bytes, bought an hour ago.
-async fn subscribers(world: &World, count: usize) -> Vec<String> {
+pub(super) async fn subscribers(world: &World, count: usize) -> Vec<String> {
     let first = world.subscriber_with(1000).await;
     let mut users = vec![first];
     for _ in 1..count {
@@ -32,11 +32,12 @@ async fn subscribers(world: &World, count: usize) -> Vec<String> {
         }
         age(|sql| world.sql(sql), user, "1 hour");
     }
+    world.sql(ACCESS);
     users
 }
 
 /// One byte up and ten down, from a random one of the users, in the last half hour, so many times.
-fn traffic(world: &World, rows: u32) {
+pub(super) fn traffic(world: &World, rows: u32) {
     world.sql(&format!(
         "WITH row AS (INSERT INTO traffic_usage (user_id, used_at, node_client_id, \
          node_server_id, upload, download) \

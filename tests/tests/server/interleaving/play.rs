@@ -25,7 +25,7 @@ impl Stage<'_> {
         let world = self.world;
         match step {
             Step::Report { node, rows } => self.report(*node, rows).await,
-            Step::Replay(which) => self.replay(which).await,
+            Step::Replay(which) => self.replay(*which).await,
             Step::SetFactor { client, millionths } => self.set_factor(*client, *millionths).await,
             Step::Bill => {
                 let billed = world.executor.process(&context(), BillTrafficJob).await;
@@ -47,15 +47,15 @@ impl Stage<'_> {
                 package,
                 priority,
             } => self.enqueue(*user, *package, *priority).await,
-            Step::Cancel { user, which } => self.cancel(*user, which).await,
-            Step::Adjust { user, bytes, named } => self.adjust(*user, *bytes, named.as_ref()).await,
+            Step::Cancel { user, which } => self.cancel(*user, *which).await,
+            Step::Adjust { user, bytes, named } => self.adjust(*user, *bytes, *named).await,
             Step::Publish {
                 user,
                 download,
                 upload,
                 at,
             } => self.publish(*user, [*upload, *download], *at).await,
-            Step::Redeliver(which) => self.redeliver(which).await,
+            Step::Redeliver(which) => self.redeliver(*which).await,
             Step::Suspend(user) => self.suspend(*user).await,
             Step::Resume(user) => self.resume(*user).await,
             Step::Erase(user) => self.erase(*user).await,
@@ -122,7 +122,7 @@ impl Stage<'_> {
         notes.reports.push((node, request, taken));
     }
 
-    async fn replay(&self, which: &Index) {
+    async fn replay(&self, which: Index) {
         let reports = self.notes.lock().unwrap().reports.clone();
         if reports.is_empty() {
             return;
@@ -207,7 +207,7 @@ impl Stage<'_> {
     }
 
     /// One of the subscriber's packages.
-    fn package(&self, user: usize, which: &Index) -> Option<i64> {
+    fn package(&self, user: usize, which: Index) -> Option<i64> {
         let user = &self.users[user];
         let ids = self.sql(&format!(
             "SELECT id FROM queued_package WHERE user_id = '{user}' ORDER BY id"
@@ -216,7 +216,7 @@ impl Stage<'_> {
         (!ids.is_empty()).then(|| *which.get(&ids))
     }
 
-    async fn cancel(&self, user: usize, which: &Index) {
+    async fn cancel(&self, user: usize, which: Index) {
         let Some(id) = self.package(user, which) else {
             return;
         };
@@ -237,7 +237,7 @@ impl Stage<'_> {
         }
     }
 
-    async fn adjust(&self, user: usize, bytes: i64, named: Option<&Index>) {
+    async fn adjust(&self, user: usize, bytes: i64, named: Option<Index>) {
         let id = match named {
             Some(which) => self.package(user, which).unwrap_or(i64::MAX),
             None => 0,
@@ -304,7 +304,7 @@ impl Stage<'_> {
         }
     }
 
-    async fn redeliver(&self, which: &Index) {
+    async fn redeliver(&self, which: Index) {
         let events = self.notes.lock().unwrap().events.clone();
         if !events.is_empty() {
             self.send(vec![which.get(&events).clone()]).await;

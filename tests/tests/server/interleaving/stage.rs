@@ -100,7 +100,7 @@ impl<'a> Stage<'a> {
             clients.push(node_client(server, &name, nodes[node], factor).await);
         }
         let collector = Bearer::new(&tokens::of(Role::Collector, "dpi"));
-        let notes = Notes {
+        let known = Notes {
             books: Books::new(&FACTORS),
             ..Notes::default()
         };
@@ -116,7 +116,7 @@ impl<'a> Stage<'a> {
             ingest: EventIngestClient::with_interceptor(server.channel().await, collector),
             boot: Uuid::new_v4().to_string(),
             alone,
-            notes: Mutex::new(notes),
+            notes: Mutex::new(known),
         }
     }
 
@@ -135,7 +135,7 @@ pub fn micros(time: SystemTime) -> i64 {
 pub fn moment(at: At) -> SystemTime {
     let now = SystemTime::now();
     let seconds = |n: i64| Duration::from_secs(n.unsigned_abs());
-    let time = match at {
+    match at {
         At::Now => now,
         At::Ago(ago) => now - seconds(ago),
         At::Ahead(ahead) => now + seconds(ahead),
@@ -144,10 +144,9 @@ pub fn moment(at: At) -> SystemTime {
         At::Edge(quarters) => {
             let now = now.duration_since(UNIX_EPOCH).unwrap().as_secs();
             let began = now - now % 900 - 900 * quarters.unsigned_abs();
-            return UNIX_EPOCH + Duration::from_secs(began) - Duration::from_nanos(1);
+            UNIX_EPOCH + Duration::from_secs(began) - Duration::from_nanos(1)
         }
-    };
-    time
+    }
 }
 
 /// Does it until nothing is said of the moment alone.

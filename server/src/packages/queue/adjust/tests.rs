@@ -33,131 +33,76 @@ fn charges(queue: &Queue) -> (u64, u64, u64) {
     (charged, overage, period_charged)
 }
 
+/// Bytes of a correction; what it did within and beyond the quota; what is charged within it, beyond
+/// it, and within it in this month.
+type Case = (
+    i64,
+    Result<(i64, i64), Unadjustable>,
+    (u64, u64, u64),
+    Status,
+);
+
+fn check(queue: &Queue, cases: &[Case]) {
+    for (bytes, expected, after, status) in cases {
+        let mut queue = queue.clone();
+        let adjusted = queue.adjust(FIRST, *bytes, day(41.0));
+        let adjusted = adjusted.map(|a| (a.charged, a.overage));
+        assert_eq!(adjusted, *expected, "{bytes}");
+        assert_eq!(charges(&queue), *after, "{bytes}");
+        let package = queue.find(FIRST).unwrap();
+        assert_eq!(package.status(), *status, "{bytes}");
+    }
+}
+
+fn used(bytes: u64) -> Queue {
+    let mut queue = queue([package(1, quota(100), days(60))]);
+    queue.charge(day(1.0), download(bytes)).unwrap();
+    queue
+}
+
 #[test]
 fn what_is_charged_goes_to_the_quota_then_beyond_and_what_is_given_back_the_other_way() {
-    let active = |used| {
-        let mut queue = queue([package(1, quota(100), days(30))]);
-        queue.charge(day(1.0), download(used)).unwrap();
-        queue
-    };
-    let unlimited = queue([package(1, Quota::Unlimited, days(30))]);
-    for (mut queue, bytes, expected, after, status) in [
-        (active(60), 30, Ok((30, 0)), (90, 0, 90), Status::Active),
+    use Status::{Active, Exhausted};
+    let most = i64::MAX;
+    let beyond = most.unsigned_abs() - 40;
+    let cases = [
+        (30, Ok((30, 0)), (90, 0, 90), Active),
+        (40, Ok((40, 0)), (100, 0, 100), Exhausted),
+        (47, Ok((40, 7)), (100, 7, 100), Exhausted),
+        (most, Ok((40, most - 40)), (100, beyond, 100), Exhausted),
+        (-60, Ok((-60, 0)), (0, 0, 0), Active),
+        (-61, Err(Unadjustable::Less(60)), (60, 0, 60), Active),
+        (i64::MIN, Err(Unadjustable::Less(60)), (60, 0, 60), Active),
+    ];
+    check(&used(60), &cases);
+    // Of this month first, then of those before.
+    let cases = [
+        (-35, Ok((-25, -10)), (105, 0, 5), Active),
+        (-50, Ok((-40, -10)), (90, 0, 0), Active),
+        (75, Ok((70, 5)), (200, 15, 100), Active),
+    ];
+    check(&second_month(30), &cases);
+    let unlimited = queue([package(1, Quota::Unlimited, days(60))]);
+    let all = most.unsigned_abs();
+    check(&unlimited, &[(most, Ok((most, 0)), (all, 0, all), Active)]);
+}
+
+#[test]
+fn what_has_ended_stays_so_whatever_is_given_back() {
+    use Status::Exhausted;
+    let cases = [
+        (-20, Ok((0, -20)), (100, 10, 100), Exhausted),
+        (-70, Ok((-40, -30)), (60, 0, 60), Exhausted),
+        (-130, Ok((-100, -30)), (0, 0, 0), Exhausted),
+        (5, Ok((0, 5)), (100, 35, 100), Exhausted),
         (
-            active(60),
-            40,
-            Ok((40, 0)),
-            (100, 0, 100),
-            Status::Exhausted,
-        ),
-        (
-            active(60),
-            47,
-            Ok((40, 7)),
-            (100, 7, 100),
-            Status::Exhausted,
-        ),
-        (active(60), -60, Ok((-60, 0)), (0, 0, 0), Status::Active),
-        (
-            active(60),
-            -61,
-            Err(Unadjustable::Less(60)),
-            (60, 0, 60),
-            Status::Active,
-        ),
-        (
-            active(60),
-            i64::MIN,
-            Err(Unadjustable::Less(60)),
-            (60, 0, 60),
-            Status::Active,
-        ),
-        (
-            active(0),
-            -1,
-            Err(Unadjustable::Less(0)),
-            (0, 0, 0),
-            Status::Active,
-        ),
-        // What has ended stays so, whatever is given back.
-        (
-            active(130),
-            -20,
-            Ok((0, -20)),
-            (100, 10, 100),
-            Status::Exhausted,
-        ),
-        (
-            active(130),
-            -70,
-            Ok((-40, -30)),
-            (60, 0, 60),
-            Status::Exhausted,
-        ),
-        (
-            active(130),
-            -130,
-            Ok((-100, -30)),
-            (0, 0, 0),
-            Status::Exhausted,
-        ),
-        (
-            active(130),
-            5,
-            Ok((0, 5)),
-            (100, 35, 100),
-            Status::Exhausted,
-        ),
-        (
-            active(60),
-            i64::MAX,
-            Ok((40, i64::MAX - 40)),
-            (100, u64::MAX / 2 - 40, 100),
-            Status::Exhausted,
-        ),
-        (
-            active(130),
             i64::MAX,
             Err(Unadjustable::TooMuch),
             (100, 30, 100),
-            Status::Exhausted,
+            Exhausted,
         ),
-        (
-            unlimited,
-            i64::MAX,
-            Ok((i64::MAX, 0)),
-            (u64::MAX / 2, 0, u64::MAX / 2),
-            Status::Active,
-        ),
-        // Of this month first, then of those before.
-        (
-            second_month(30),
-            -35,
-            Ok((-25, -10)),
-            (105, 0, 5),
-            Status::Active,
-        ),
-        (
-            second_month(30),
-            -50,
-            Ok((-40, -10)),
-            (90, 0, 0),
-            Status::Active,
-        ),
-        (
-            second_month(30),
-            75,
-            Ok((70, 5)),
-            (200, 15, 100),
-            Status::Active,
-        ),
-    ] {
-        let adjusted = queue.adjust(FIRST, bytes, day(41.0));
-        let adjusted = adjusted.map(|a| (a.charged, a.overage));
-        assert_eq!(adjusted, expected, "{bytes}");
-        assert_eq!(charges(&queue), after, "{bytes}");
-        assert_eq!(queue.find(FIRST).unwrap().status(), status, "{bytes}");
-    }
+    ];
+    check(&used(130), &cases);
 }
 
 #[test]
