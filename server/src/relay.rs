@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+mod sweep;
+
 use crate::auth::Caller;
 use crate::billing::USER_USAGE_BILLING;
 use crate::domain::{
@@ -11,6 +13,7 @@ use crate::domain::{
 };
 use crate::metrics::Metrics;
 use crate::store::{Database, Listener, schema};
+use sweep::Sweep;
 
 /// How long events can lie when nobody wakes the relay.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -35,9 +38,10 @@ impl Relay {
     /// another server or for the next start.
     pub async fn run(mut self) {
         let relay = EventRelay::new(self.database.clone());
+        let mut sweep = Sweep::default();
         schema::until_it_serves(&self.database).await;
         loop {
-            match self.round(&relay).await {
+            match self.round(&relay, &mut sweep).await {
                 Ok(()) => self.listener.wait(PERIOD).await,
                 Err(error) => {
                     tracing::warn!(%error, "events are not relayed");
@@ -48,9 +52,12 @@ impl Relay {
     }
 
     /// Takes up all there is.
-    async fn round(&self, relay: &EventRelay) -> Result<(), DomainError> {
+    async fn round(&self, relay: &EventRelay, sweep: &mut Sweep) -> Result<(), DomainError> {
         loop {
+            let begun = Instant::now();
+            let relay = relay.behind(sweep.after(begun));
             let taken = relay.process(&context(), TelecomBillingHook).await?;
+            sweep.took(&taken, begun, begun.elapsed());
             self.count(&taken);
             let others = relay.process(&context(), PublishOthers).await?;
             let published = &self.metrics.billing.published;

@@ -29,18 +29,32 @@ pub(super) async fn save(
     changes: Changes,
     trace_id: &str,
 ) -> Result<u64, DomainError> {
-    let events = changes.events.iter().map(|event| {
-        let id = Uuid::now_v7();
-        OutboxEvent {
-            id,
-            route: event.route(),
-            payload: event.payload(id),
-        }
-    });
-    queued_packages::save(transaction, &changes.packages).await?;
-    user_access::put(transaction, &changes.access).await?;
-    outbox::append(transaction, &events.collect::<Vec<_>>(), trace_id).await?;
-    Ok(changes.packages.len() as u64)
+    save_all(transaction, vec![(changes, trace_id.to_owned())]).await
+}
+
+/// The same for many subscribers at once, each with the trace of what changed their queue.
+pub(super) async fn save_all(
+    transaction: &mut Transaction,
+    all: Vec<(Changes, String)>,
+) -> Result<u64, DomainError> {
+    let (mut packages, mut access, mut events) = (Vec::new(), Vec::new(), Vec::new());
+    for (changes, trace_id) in all {
+        packages.extend(changes.packages);
+        access.extend(changes.access);
+        events.extend(changes.events.iter().map(|event| {
+            let id = Uuid::now_v7();
+            OutboxEvent {
+                id,
+                route: event.route(),
+                payload: event.payload(id),
+                trace_id: trace_id.clone(),
+            }
+        }));
+    }
+    queued_packages::save(transaction, &packages).await?;
+    user_access::put(transaction, &access).await?;
+    outbox::append(transaction, &events).await?;
+    Ok(packages.len() as u64)
 }
 
 /// Writes down what a subscriber may use after their status has changed.

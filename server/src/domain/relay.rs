@@ -13,12 +13,21 @@ pub use billing_hook::{TakenUp, TelecomBillingHook};
 #[derive(Debug, Clone)]
 pub struct EventRelay {
     database: Database,
+    after: i64,
 }
 
 impl EventRelay {
     /// A relay over a clone of the database.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, after: 0 }
+    }
+
+    /// The same, which takes up billing events with greater numbers alone.
+    pub fn behind(&self, number: i64) -> Self {
+        Self {
+            database: self.database.clone(),
+            after: number,
+        }
     }
 }
 

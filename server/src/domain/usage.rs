@@ -8,7 +8,7 @@ use crate::nodes::{NodeClientId, NodeServerId};
 use crate::store::usage_reports::{self, Before};
 use crate::store::{
     Transaction, node_client_factors, node_servers, retry_conflicts, subscribers, traffic_usage,
-    usage_quarters, usage_refused, user_access,
+    usage_quarters, usage_refused,
 };
 use crate::usage::{Known, RefusedRow, Report, RowDraft, Sorted, TakenRow, quarters};
 use crate::users::UserId;
@@ -69,18 +69,17 @@ impl AgentService {
         let Sorted { taken, refused } = known.sort(report.rows());
         let (accepted, key) = (taken.len(), &mut transaction);
         if !usage_reports::claim(key, node, report, accepted, traceparent).await? {
-            return self.replay(transaction, node, now, report).await;
+            return self.replay(transaction, node, &known, report).await;
         }
         usage_refused::insert(&mut transaction, node, report, &refused).await?;
         add(&mut transaction, node, &taken).await?;
-        let denied = user_access::denied_of(&mut transaction, &users(report.rows())).await?;
         transaction.commit().await?;
         Ok(UsageReceipt {
             now,
             accepted: u32::try_from(accepted).unwrap_or(u32::MAX),
             refused,
             added: Some(taken),
-            access: self.access(denied),
+            access: self.access(known.denied()),
         })
     }
 
@@ -89,7 +88,7 @@ impl AgentService {
         &self,
         mut transaction: Transaction,
         node: NodeServerId,
-        now: DateTime<Utc>,
+        known: &Known,
         report: &Report,
     ) -> Result<UsageReceipt, DomainError> {
         let before = usage_reports::find(&mut transaction, node, report).await?;
@@ -101,14 +100,13 @@ impl AgentService {
             });
         }
         let refused = usage_refused::of_report(&mut transaction, node, report).await?;
-        let denied = user_access::denied_of(&mut transaction, &users(report.rows())).await?;
         transaction.commit().await?;
         Ok(UsageReceipt {
-            now,
+            now: known.now,
             accepted,
             refused,
             added: None,
-            access: self.access(denied),
+            access: self.access(known.denied()),
         })
     }
 }

@@ -40,7 +40,8 @@ pub async fn bill(
     // The rows are written back as an upsert rather than by a join: each finds its partition by its
     // key, whatever the planner thinks of their number. The differences are those of the locked
     // rows, so a report that comes meanwhile waits, and is for the next run. Upserts go by ascending
-    // key, so that several at once wait for each other in one direction.
+    // key, so that several at once wait for each other in one direction. The ids of events begin with
+    // the time (RFC 9562, version 7), so that their index grows at its end.
     let row = sqlx::query!(
         "WITH claimed AS MATERIALIZED ( \
              SELECT user_id, bucket, node_client_id, node_server_id, last_used_at, \
@@ -100,7 +101,9 @@ pub async fn bill(
                  date_bin('1 hour', bucket, '2000-01-01 00:00:00+00') \
          ), events AS ( \
              INSERT INTO outbox_event (event_id, route, payload, trace_id) \
-             SELECT gen_random_uuid(), $5, jsonb_build_object('server_id', node_server_id, \
+             SELECT encode(overlay(uuid_send(gen_random_uuid()) \
+                 PLACING substring(int8send((extract(epoch FROM now()) * 1000)::bigint) FROM 3) \
+                 || '\\x70'::bytea FROM 1 FOR 7), 'hex')::uuid, $5, jsonb_build_object('server_id', node_server_id, \
                  'user', user_id, \
                  'billed_download', greatest(least(download - part * most, most), 0), \
                  'billed_upload', greatest(least(upload - part * most, most), 0), \

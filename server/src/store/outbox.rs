@@ -25,13 +25,14 @@ pub struct OutboxEvent {
     pub route: &'static str,
     /// What it says.
     pub payload: Value,
+    /// The trace of what caused it.
+    pub trace_id: String,
 }
 
-/// Adds events in their order, with the trace of what caused them.
+/// Adds events in their order.
 pub async fn append(
     transaction: &mut Transaction,
     events: &[OutboxEvent],
-    trace_id: &str,
 ) -> Result<(), StoreError> {
     if events.is_empty() {
         return Ok(());
@@ -39,15 +40,16 @@ pub async fn append(
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
     let routes: Vec<_> = events.iter().map(|event| event.route).collect();
     let payloads: Vec<_> = events.iter().map(|event| event.payload.clone()).collect();
+    let traces: Vec<_> = events.iter().map(|event| event.trace_id.as_str()).collect();
     sqlx::query!(
         "INSERT INTO outbox_event (event_id, route, payload, trace_id) \
-         SELECT e.id, e.route, e.payload, $4 \
-         FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) WITH ORDINALITY \
-         AS e (id, route, payload, place) ORDER BY e.place",
+         SELECT e.id, e.route, e.payload, e.trace_id \
+         FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[]) WITH ORDINALITY \
+         AS e (id, route, payload, trace_id, place) ORDER BY e.place",
         &ids,
         &routes as &[&str],
         &payloads,
-        trace_id,
+        &traces as &[&str],
     )
     .execute(transaction)
     .await?;

@@ -164,8 +164,10 @@ pub async fn open(
     users: &[UserId],
 ) -> Result<Vec<QueuedPackage>, StoreError> {
     let users: Vec<_> = users.iter().map(|user| user.0).collect();
+    // PostgreSQL is not to know how many there are: it would read the whole table for a thousand.
     let rows = rows!(
-        "WHERE q.user_id = ANY ($1) AND q.status IN ('queued', 'active')",
+        "WHERE q.user_id = ANY (ARRAY(SELECT unnest($1::uuid[]))) \
+         AND q.status IN ('queued', 'active')",
         &users,
     )
     .fetch_all(transaction)
@@ -181,7 +183,8 @@ pub async fn ended_after(
     let (users, moments): (Vec<_>, Vec<_>) = moments.iter().map(|(u, at)| (u.0, *at)).unzip();
     let rows = rows!(
         "JOIN unnest($1::uuid[], $2::timestamptz[]) AS m (user_id, at) \
-         ON m.user_id = q.user_id AND q.ended_at > m.at WHERE q.active_from IS NOT NULL",
+         ON m.user_id = q.user_id AND q.ended_at > m.at \
+         WHERE q.active_from IS NOT NULL AND q.user_id = ANY (ARRAY(SELECT unnest($1::uuid[])))",
         &users,
         &moments,
     );

@@ -3,13 +3,14 @@
 //! The row is also the lock of everything that belongs to the subscriber: who changes their queue
 //! holds it. Whoever needs several takes them by ascending id.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::types::{Json, Uuid};
 
 use super::number::unsigned;
-use super::{StoreError, Transaction};
+use super::{StoreError, Transaction, user_access};
+use crate::access::Access;
 use crate::revision::Revision;
 use crate::users::{TimeZone, User, UserId, UserProfile, UserStatus};
 
@@ -103,24 +104,29 @@ pub async fn lock(transaction: &mut Transaction, id: UserId) -> Result<Option<Us
         .transpose()
 }
 
-/// Those of the ids that there are, and whether they have been erased.
+/// Those of the ids that there are, and whether they may use nodes.
 pub async fn known(
     transaction: &mut Transaction,
     ids: &[UserId],
-) -> Result<HashMap<UserId, bool>, StoreError> {
+) -> Result<BTreeMap<UserId, Access>, StoreError> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     // With a thousand ids PostgreSQL would rather read the whole table, which takes ten times as long:
     // it may only look for one after the other.
     let rows = sqlx::query!(
-        "SELECT w.id AS \"id!\", s.erased AS \"erased!\" FROM unnest($1::uuid[]) AS w (id) \
+        "SELECT w.id AS \"id!\", CASE WHEN s.erased THEN 'erased' \
+         ELSE coalesce(a.access, 'no_package') END AS \"access!\" \
+         FROM unnest($1::uuid[]) AS w (id) \
          CROSS JOIN LATERAL (SELECT status = 'erased' AS erased FROM subscriber \
-         WHERE subscriber.id = w.id LIMIT 1) AS s",
+         WHERE subscriber.id = w.id LIMIT 1) AS s \
+         LEFT JOIN LATERAL (SELECT access FROM user_access \
+         WHERE user_access.user_id = w.id LIMIT 1) AS a ON true",
         &ids,
     )
     .fetch_all(transaction)
     .await?;
-    let known = rows.into_iter().map(|row| (UserId(row.id), row.erased));
-    Ok(known.collect())
+    let known = rows.into_iter();
+    let known = known.map(|row| Ok((UserId(row.id), user_access::from_stored(&row.access)?)));
+    known.collect()
 }
 
 /// A subscriber whom the transaction has locked.
@@ -138,8 +144,10 @@ pub async fn lock_all(
     users: &[UserId],
 ) -> Result<Vec<Locked>, StoreError> {
     let users: Vec<_> = users.iter().map(|user| user.0).collect();
+    // In this way PostgreSQL does not know how many there are, and takes the index even for a thousand.
     let rows = sqlx::query!(
-        "SELECT id, time_zone FROM subscriber WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
+        "SELECT id, time_zone FROM subscriber WHERE id = ANY (ARRAY(SELECT unnest($1::uuid[]))) \
+         ORDER BY id FOR NO KEY UPDATE",
         &users,
     )
     .fetch_all(transaction)

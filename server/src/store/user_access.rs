@@ -32,24 +32,31 @@ pub async fn put(
     }
     // Without a row there is no package: the row of one who never had any need not be made. Once it
     // is there it stays, since nodes have to be told.
+    //
+    // Rows are compared before they are written, which nobody else does meanwhile: one that a
+    // conflict meets is locked, and that is a write, even if it stays as it is. And each is looked
+    // for by itself: of a thousand PostgreSQL would rather read the whole table.
     let changed = sqlx::query!(
-        "INSERT INTO user_access AS a (user_id, access, package_series_id, speed_limit_bps, \
+        "INSERT INTO user_access (user_id, access, package_series_id, speed_limit_bps, \
          valid_until, changed_at) \
-         SELECT s.id, CASE s.status WHEN 'active' THEN n.access ELSE s.status::text END, \
-         CASE s.status WHEN 'active' THEN n.series END, CASE s.status WHEN 'active' THEN n.speed END, \
-         CASE s.status WHEN 'active' THEN n.valid_until END, clock_timestamp() \
+         SELECT n.user_id, n.access, n.series, n.speed, n.valid_until, clock_timestamp() \
+         FROM (SELECT n.user_id, \
+         CASE s.status WHEN 'active' THEN n.access ELSE s.status::text END AS access, \
+         CASE s.status WHEN 'active' THEN n.series END AS series, \
+         CASE s.status WHEN 'active' THEN n.speed END AS speed, \
+         CASE s.status WHEN 'active' THEN n.valid_until END AS valid_until \
          FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::timestamptz[]) \
-         AS n (user_id, access, series, speed, valid_until) JOIN subscriber s ON s.id = n.user_id \
-         WHERE n.access <> 'no_package' OR s.status <> 'active' \
-         OR EXISTS (SELECT FROM user_access u WHERE u.user_id = n.user_id) \
-         ORDER BY s.id \
+         AS n (user_id, access, series, speed, valid_until) \
+         CROSS JOIN LATERAL (SELECT status FROM subscriber WHERE id = n.user_id LIMIT 1) s) n \
+         LEFT JOIN LATERAL (SELECT * FROM user_access WHERE user_id = n.user_id LIMIT 1) a ON true \
+         WHERE (a.access, a.package_series_id, a.speed_limit_bps, a.valid_until) \
+         IS DISTINCT FROM (n.access, n.series, n.speed, n.valid_until) \
+         AND (a.user_id IS NOT NULL OR n.access <> 'no_package') \
+         ORDER BY n.user_id \
          ON CONFLICT (user_id) DO UPDATE SET access = excluded.access, \
          package_series_id = excluded.package_series_id, \
          speed_limit_bps = excluded.speed_limit_bps, valid_until = excluded.valid_until, \
-         changed_at = excluded.changed_at, version = NULL \
-         WHERE (a.access, a.package_series_id, a.speed_limit_bps, a.valid_until) \
-         IS DISTINCT FROM (excluded.access, excluded.package_series_id, \
-         excluded.speed_limit_bps, excluded.valid_until)",
+         changed_at = excluded.changed_at, version = NULL",
         column!(|(user, _)| user.0),
         column!(|(_, access)| access.access.as_str()) as &[&str],
         column!(|(_, access)| access.series.map(|series| series.0)) as &[Option<i32>],
@@ -209,22 +216,6 @@ pub async fn denied_since(
     rows.map(|row| denied(row.user_id, &row.access)).collect()
 }
 
-/// Those of some subscribers who may use nothing.
-pub async fn denied_of(
-    transaction: &mut Transaction,
-    users: &[UserId],
-) -> Result<Vec<DeniedUser>, StoreError> {
-    let users: Vec<_> = users.iter().map(|user| user.0).collect();
-    let rows = sqlx::query!(
-        "SELECT s.id, coalesce(a.access, 'no_package') AS \"access!\" FROM subscriber s \
-         LEFT JOIN user_access a ON a.user_id = s.id \
-         WHERE s.id = ANY($1) AND (a.access IS NULL OR a.access <> 'granted') ORDER BY s.id",
-        &users,
-    );
-    let rows = rows.fetch_all(transaction).await?.into_iter();
-    rows.map(|row| denied(row.id, &row.access)).collect()
-}
-
 fn denied(user: Uuid, access: &str) -> Result<DeniedUser, StoreError> {
     Ok(DeniedUser {
         user: UserId(user),
@@ -232,6 +223,6 @@ fn denied(user: Uuid, access: &str) -> Result<DeniedUser, StoreError> {
     })
 }
 
-fn from_stored(access: &str) -> Result<Access, StoreError> {
+pub(super) fn from_stored(access: &str) -> Result<Access, StoreError> {
     Access::from_name(access).ok_or(StoreError::Corrupt("access"))
 }

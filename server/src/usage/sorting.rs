@@ -1,10 +1,11 @@
 //! Which rows of a report are taken, by what is known when it comes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Factored, Factors, MAX_ROW_BYTES, Refusal, RowDraft};
+use crate::access::{Access, DeniedUser};
 use crate::nodes::{Factor, NodeClientId};
 use crate::users::UserId;
 
@@ -20,8 +21,8 @@ pub struct Known {
     pub now: DateTime<Utc>,
     /// The node clients of the node server that reports, with all their factors so far.
     pub node_clients: BTreeMap<NodeClientId, Factors>,
-    /// Subscribers, and whether they have been erased.
-    pub users: HashMap<UserId, bool>,
+    /// Subscribers, and whether they may use nodes.
+    pub users: BTreeMap<UserId, Access>,
 }
 
 /// A row that is taken.
@@ -86,6 +87,20 @@ impl Known {
         sorted
     }
 
+    /// Those of the subscribers who may use nothing, by ascending id.
+    pub fn denied(&self) -> Vec<DeniedUser> {
+        let denied = self
+            .users
+            .iter()
+            .filter(|(_, access)| **access != Access::Granted);
+        denied
+            .map(|(user, reason)| DeniedUser {
+                user: *user,
+                reason: *reason,
+            })
+            .collect()
+    }
+
     /// The row as it is taken, or why it is not.
     pub fn row(&self, row: &RowDraft) -> Result<TakenRow, Refusal> {
         let user: UserId = row.user_id.parse().map_err(|_| Refusal::UserInvalid)?;
@@ -102,8 +117,10 @@ impl Known {
         }
         match self.users.get(&user) {
             None => return Err(Refusal::UserUnknown),
-            Some(true) => return Err(Refusal::UserErased),
-            Some(false) => {}
+            Some(Access::Erased) => return Err(Refusal::UserErased),
+            // What was used was used.
+            Some(Access::Granted | Access::NoPackage | Access::QuotaUsedUp | Access::Suspended) => {
+            }
         }
         let used_at = said.min(self.now);
         Ok(TakenRow {

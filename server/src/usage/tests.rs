@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::access::Access;
 use crate::nodes::{Factor, FactorFrom, NodeClientId};
 use crate::users::UserId;
 
@@ -31,13 +32,13 @@ fn from(factor: u64, valid_from: &str) -> FactorFrom {
 }
 
 fn known() -> Known {
-    let users = [(ALICE, false), (ERASED, true)];
+    let users = [(ALICE, Access::Granted), (ERASED, Access::Erased)];
     let factors = Factors::new(vec![from(1_000_000, "2026-01-01T00:00:00Z")]);
     Known {
         now: now(),
         node_clients: BTreeMap::from([(NodeClientId(CLIENT), factors)]),
         users: users
-            .map(|(id, erased)| (id.parse().unwrap(), erased))
+            .map(|(id, access)| (id.parse().unwrap(), access))
             .into(),
     }
 }

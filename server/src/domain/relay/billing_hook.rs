@@ -36,7 +36,9 @@ pub struct TakenUp {
     pub put_off: u64,
     /// Bytes that no package took.
     pub unassigned: u128,
-    /// Whether there may be more.
+    /// The greatest number of an event that was looked at; 0 when there was none.
+    pub last: i64,
+    /// Whether there may be more behind it.
     pub more: bool,
 }
 
@@ -47,6 +49,7 @@ impl TakenUp {
         self.dead += other.dead;
         self.put_off += other.put_off;
         self.unassigned += other.unassigned;
+        self.last = self.last.max(other.last);
         self.more |= other.more;
     }
 }
@@ -59,7 +62,11 @@ impl Processor<TelecomBillingHook> for EventRelay {
         context: &Context,
         TelecomBillingHook: TelecomBillingHook,
     ) -> Result<TakenUp, DomainError> {
-        match self.attempt(context, Which::First(BATCH)).await {
+        let first = Which::First {
+            after: self.after,
+            limit: BATCH,
+        };
+        match self.attempt(context, first).await {
             Err(error) if is_for_an_events_sake(&error) => self.by_halves(context).await,
             result => result,
         }
@@ -99,8 +106,10 @@ impl EventRelay {
 
     async fn by_halves(&self, context: &Context) -> Result<TakenUp, DomainError> {
         let mut transaction = self.database.read_primary(context.deadline).await?;
-        let due = outbox::due(&mut transaction, USER_USAGE_BILLING, BATCH).await?;
+        let (after, limit) = (self.after, BATCH);
+        let due = outbox::due(&mut transaction, USER_USAGE_BILLING, after, limit).await?;
         transaction.commit().await?;
+        let last = due.last().copied().unwrap_or_default();
         let mut done = TakenUp::default();
         let mut parts = vec![due];
         while let Some(part) = parts.pop() {
@@ -117,6 +126,7 @@ impl EventRelay {
                 Err(error) => return Err(error),
             }
         }
+        done.last = last;
         done.more = true;
         Ok(done)
     }
@@ -157,13 +167,13 @@ impl EventRelay {
         let now = queued_packages::now(&mut transaction).await?;
         let mut batch = Batch::default();
         batch.read(&mut transaction, pending, now).await?;
-        for (changes, trace_id) in batch.charge(&mut transaction).await? {
-            queues::save(&mut transaction, changes, &trace_id).await?;
-        }
+        let changes = batch.charge(&mut transaction).await?;
+        queues::save_all(&mut transaction, changes).await?;
         package_usage::add(&mut transaction, batch.places.iter()).await?;
         outbox::bury(&mut transaction, &batch.dead).await?;
         outbox::published(&mut transaction, &ids).await?;
         transaction.commit().await?;
+        batch.taken.last = ids.last().copied().unwrap_or_default();
         batch.taken.more = ids.len() >= BATCH as usize;
         Ok(batch.taken)
     }

@@ -28,8 +28,8 @@ pub async fn publish_external(
          SELECT e.event_id, e.source, e.source_id, e.route, e.payload, $6 \
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[]) \
          AS e (event_id, source, source_id, route, payload) \
-         WHERE NOT EXISTS (SELECT FROM consumed_event c \
-         WHERE c.source = e.source AND c.source_id = e.source_id) \
+         WHERE (SELECT true FROM consumed_event c \
+         WHERE c.source = e.source AND c.source_id = e.source_id) IS NULL \
          ORDER BY e.event_id ON CONFLICT (event_id) DO NOTHING",
         &event_ids,
         &sources as &[&str],

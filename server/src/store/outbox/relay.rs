@@ -24,8 +24,13 @@ pub struct PendingEvent {
 /// Which events of a route.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
-    /// The first ones, so many at most.
-    First(u32),
+    /// The first ones with greater numbers, so many at most.
+    First {
+        /// 0 for all.
+        after: i64,
+        /// How many at most.
+        limit: u32,
+    },
     /// These.
     These(&'a [i64]),
 }
@@ -39,6 +44,10 @@ struct Row {
     created_at: DateTime<Utc>,
 }
 
+// Of what is pending, `route = ANY (ARRAY[…]) ORDER BY route, id` has one index alone that gives this
+// order. Of `route = … ORDER BY id` PostgreSQL knows that the primary key gives it too, and walks from
+// its beginning over all that was published when it last counted many that were not.
+
 /// Events of a route that are due, by ascending id. Those that another relay holds are passed over.
 pub async fn take(
     transaction: &mut Transaction,
@@ -46,15 +55,16 @@ pub async fn take(
     which: Which<'_>,
 ) -> Result<Vec<PendingEvent>, StoreError> {
     let rows = match which {
-        Which::First(limit) => {
+        Which::First { after, limit } => {
             let rows = sqlx::query_as!(
                 Row,
                 "SELECT id, source, source_id, payload, trace_id, created_at FROM outbox_event \
-                 WHERE published_at IS NULL AND route = $1 \
+                 WHERE published_at IS NULL AND route = ANY (ARRAY[$1::text]) AND id > $3 \
                  AND (retry_at IS NULL OR retry_at <= now()) \
-                 ORDER BY id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
+                 ORDER BY route, id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
                 route,
                 i64::from(limit),
+                after,
             );
             rows.fetch_all(transaction).await?
         }
@@ -62,7 +72,8 @@ pub async fn take(
             let rows = sqlx::query_as!(
                 Row,
                 "SELECT id, source, source_id, payload, trace_id, created_at FROM outbox_event \
-                 WHERE published_at IS NULL AND route = $1 AND id = ANY ($2) \
+                 WHERE published_at IS NULL AND route = $1 \
+                 AND id = ANY (ARRAY(SELECT unnest($2::bigint[]))) \
                  ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
                 route,
                 ids,
@@ -84,13 +95,15 @@ pub async fn take(
 pub async fn due(
     transaction: &mut Transaction,
     route: &str,
+    after: i64,
     limit: u32,
 ) -> Result<Vec<i64>, StoreError> {
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM outbox_event WHERE published_at IS NULL AND route = $1 \
-         AND (retry_at IS NULL OR retry_at <= now()) ORDER BY id LIMIT $2",
+        "SELECT id FROM outbox_event WHERE published_at IS NULL AND route = ANY (ARRAY[$1::text]) \
+         AND id > $3 AND (retry_at IS NULL OR retry_at <= now()) ORDER BY route, id LIMIT $2",
         route,
         i64::from(limit),
+        after,
     );
     Ok(ids.fetch_all(transaction).await?)
 }
@@ -98,7 +111,8 @@ pub async fn due(
 /// Notes that events have been taken up.
 pub async fn published(transaction: &mut Transaction, ids: &[i64]) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE outbox_event SET published_at = now() WHERE id = ANY ($1)",
+        "UPDATE outbox_event SET published_at = now() \
+         WHERE id = ANY (ARRAY(SELECT unnest($1::bigint[])))",
         ids,
     )
     .execute(transaction)
@@ -106,16 +120,19 @@ pub async fn published(transaction: &mut Transaction, ids: &[i64]) -> Result<(),
     Ok(())
 }
 
-/// The same for up to 1000 events of routes that nobody here takes up; gives how many of each
-/// there were.
+/// The same for up to 1000 events of each of the routes, which nobody here takes up; gives how many
+/// of each there were.
 pub async fn publish(
     transaction: &mut Transaction,
     routes: &[&str],
 ) -> Result<Vec<(String, u64)>, StoreError> {
     let rows = sqlx::query!(
         "WITH published AS (UPDATE outbox_event SET published_at = now() WHERE id = ANY (ARRAY( \
-             SELECT id FROM outbox_event WHERE published_at IS NULL AND route = ANY ($1) \
-             LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED)) RETURNING route) \
+             SELECT o.id FROM unnest($1::text[]) AS r (route) CROSS JOIN LATERAL ( \
+                 SELECT id FROM outbox_event WHERE published_at IS NULL \
+                 AND route = ANY (ARRAY[r.route]) \
+                 ORDER BY route, id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED) AS o)) \
+             RETURNING route) \
          SELECT route, count(*) AS \"count!\" FROM published GROUP BY route",
         routes as &[&str],
     )
@@ -173,7 +190,8 @@ pub async fn bury(transaction: &mut Transaction, dead: &[Dead]) -> Result<(), St
          SELECT o.event_id, o.source, o.source_id, o.route, o.payload, o.trace_id, d.reason, \
          d.detail, o.attempts, o.created_at \
          FROM unnest($1::bigint[], $2::text[], $3::text[]) AS d (id, reason, detail) \
-         JOIN outbox_event o ON o.id = d.id ON CONFLICT (event_id) DO NOTHING",
+         JOIN outbox_event o ON o.id = d.id \
+         WHERE o.id = ANY (ARRAY(SELECT unnest($1::bigint[]))) ON CONFLICT (event_id) DO NOTHING",
         &ids,
         &reasons as &[&str],
         &details,

@@ -29,6 +29,7 @@ async fn update(
             &packages.iter().copied().map($of).collect::<Vec<_>>()
         };
     }
+    // The last condition says nothing new, but makes PostgreSQL take the index however many there are.
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     sqlx::query!(
         "UPDATE queued_package q SET status = n.status::queued_package_status, \
@@ -42,7 +43,7 @@ async fn update(
          $10::timestamptz[], $11::smallint[], $12::boolean[], $13::bigint[]) \
          AS n (id, status, active_from, expires_at, ended_at, end_reason, charged, overage, \
          period_charged, next_reset_at, warned_percent, warned_expiry, revision) \
-         WHERE q.id = n.id",
+         WHERE q.id = n.id AND q.id = ANY (ARRAY(SELECT unnest($1::bigint[])))",
         column!(|p| p.id.0),
         column!(|p| p.status().as_str()) as &[&str],
         column!(|p| p.span().map(|span| span.active_from)) as &[Option<_>],

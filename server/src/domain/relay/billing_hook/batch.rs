@@ -87,6 +87,7 @@ impl Batch {
             events.sort_by_key(|due| (due.event.time, due.id));
             let packages = packages.remove(&user).unwrap_or_default();
             let mut queue = Queue::new(user, time_zone.rules().clone(), packages);
+            let before = queue.access();
             let mut trace_id = String::new();
             for due in events {
                 trace_id.clone_from(&due.trace_id);
@@ -95,7 +96,10 @@ impl Batch {
                     Err(_) => unusable.push((due, Unusable::TooMuch)),
                 }
             }
-            all.push((queue.into_changes(), trace_id));
+            let mut changes = queue.into_changes();
+            // What follows from the same queue is there already, and most charges change nothing of it.
+            changes.access.retain(|(_, access)| *access != before);
+            all.push((changes, trace_id));
         }
         // Nobody was found for these.
         let unknown = std::mem::take(&mut self.events).into_values().flatten();
