@@ -35,8 +35,8 @@ verify: ## Fail when a generated file is stale
 generate: ## Write the generated files: CRD, its reference, the chart's copies, .sqlx
 	@tests/generate.sh
 
-bench: ## Measure, side by side with references, and print a table
-	@tests/bench.sh
+bench: ## Measure, side by side with references, and print a table (ROWS="ingest reads": only these)
+	@tests/bench.sh $(ROWS)
 
 fuzz: ## Fuzz the server up to the database, each target for FUZZ_SECONDS (60)
 	@tests/fuzz.sh $(or $(FUZZ_SECONDS),60)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures the optimized server on a PostgreSQL of its own and prints a table; the samples are kept as JSON in the cache.
 # BENCH_ROUNDS, BENCH_SECONDS: how often and how long. BENCH_SERVER: another build of the server.
+# BENCH_ROWS: rows of usage among which reads read. Arguments, or ROWS with make: which rows to measure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 TELECOM_CACHE="${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}"

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use uuid::Uuid;
 
 /// A running PostgreSQL with the settings it comes with: what is committed is on the disk.
+#[derive(Debug)]
 pub struct Postgres {
     child: Child,
     folder: PathBuf,

@@ -40,6 +40,29 @@ impl Row {
     }
 }
 
+/// Rows in the order in which they were first measured.
+#[derive(Debug, Default)]
+pub struct Sheet {
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+impl Sheet {
+    /// Notes what was seen once.
+    pub fn add(&mut self, name: &'static str, unit: &'static str, sample: f64) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.name == name) {
+            row.samples.push(sample);
+        } else {
+            let samples = vec![sample];
+            self.rows.push(Row {
+                name,
+                unit,
+                samples,
+            });
+        }
+    }
+}
+
 /// A table with the median, the least and the most of each row.
 pub fn table(rows: &[Row]) -> String {
     let mut text = String::new();

@@ -11,7 +11,28 @@ use tokio::time::sleep;
 use crate::telecom::get;
 use crate::tokens;
 
+/// The program, configured for a database.
+fn command(binary: &Path, database: &str) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .env("TELECOM__DATABASE__URL", database)
+        .env("TELECOM__AUTH__JWT_SECRET", tokens::JWT_SECRET)
+        .env("TELECOM__LOGGING__LEVEL", "warn")
+        .stdout(Stdio::null());
+    command
+}
+
+/// Runs a job as a process of its own, to its end.
+pub async fn run_job(binary: &Path, database: &str, name: &str) -> Result<()> {
+    let mut command = tokio::process::Command::from(command(binary, database));
+    let status = command.args(["run-job", name]).kill_on_drop(true).status();
+    let status = status.await?;
+    ensure!(status.success(), "{name}: {status}");
+    Ok(())
+}
+
 /// A running server.
+#[derive(Debug)]
 pub struct Server {
     child: Child,
     /// Where gRPC is spoken.
@@ -27,14 +48,10 @@ impl Server {
     pub async fn start(binary: &Path, database: &str) -> Result<Self> {
         let (grpc, http) = (free_address()?, free_address()?);
         let begun = Instant::now();
-        let child = Command::new(binary)
+        let child = command(binary, database)
             .args(["serve", "--migrate"])
-            .env("TELECOM__DATABASE__URL", database)
-            .env("TELECOM__AUTH__JWT_SECRET", tokens::JWT_SECRET)
             .env("TELECOM__GRPC__LISTEN", grpc.to_string())
             .env("TELECOM__HTTP__LISTEN", http.to_string())
-            .env("TELECOM__LOGGING__LEVEL", "warn")
-            .stdout(Stdio::null())
             .spawn()
             .with_context(|| format!("{} did not start", binary.display()))?;
         let mut server = Self {
@@ -56,13 +73,14 @@ impl Server {
         Ok(server)
     }
 
-    /// Resident memory in bytes.
-    pub fn resident_bytes(&self) -> Result<u64> {
+    /// Resident memory.
+    #[allow(clippy::cast_precision_loss, reason = "a memory size is below 2^53")]
+    pub fn resident_mebibytes(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let line = line.context("no VmRSS")?;
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kibibytes * 1024)
+        Ok(kibibytes as f64 / 1024.0)
     }
 
     async fn is_ready(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Reports of usage as fast as they are taken: through the server, and the same statements without it.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -39,6 +40,18 @@ pub struct Seen {
     pub rows_per_second: f64,
     /// How long a report took, in milliseconds, of a hundred the slowest but one.
     pub p99_ms: f64,
+}
+
+impl Reporter {
+    /// The number of its node client.
+    pub fn client(&self) -> i32 {
+        self.client
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Registered {
+        &self.node
+    }
 }
 
 /// Subscribers, as many as a report has rows.
@@ -88,19 +101,73 @@ pub async fn through_server(
     period: Duration,
 ) -> Result<Seen> {
     closed_loop(reporters, period, async |reporter, place, seq, boot_id| {
-        let mut client = NodeAgentClient::new(channels[place].clone());
-        let request = ReportUsageRequest {
-            boot_id: boot_id.to_owned(),
-            seq,
-            rows: rows(reporter),
-        };
-        let request = with_token(request, &reporter.node.token)?;
-        let begun = Instant::now();
-        let taken = client.report_usage(request).await?.into_inner();
-        ensure!(taken.accepted == ROWS && !taken.replayed, "{taken:?}");
-        Ok(begun.elapsed())
+        report(&channels[place], reporter, seq, boot_id).await
     })
     .await
+}
+
+/// Reports over gRPC at a steady pace while something goes on. Each is timed from the moment at which it
+/// was due, so that one which waits for the one before it counts as slow.
+pub async fn paced(
+    channels: &[Channel],
+    reporters: &[Reporter],
+    pace: Duration,
+    something: impl Future<Output = ()>,
+) -> Result<Seen> {
+    let over = AtomicBool::new(false);
+    let (over, took) = (&over, Mutex::new(Vec::new()));
+    let begun = Instant::now();
+    let callers = reporters
+        .iter()
+        .zip(channels)
+        .enumerate()
+        .map(|(place, (reporter, channel))| {
+            let took = &took;
+            async move {
+                let boot_id = Uuid::new_v4().to_string();
+                // Not all at the same moment.
+                let first = begun + pace * u32::try_from(place)? / u32::try_from(reporters.len())?;
+                for seq in 0..u32::MAX {
+                    let due = first + pace * seq;
+                    tokio::time::sleep_until(due.into()).await;
+                    if over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    report(channel, reporter, seq.into(), &boot_id).await?;
+                    took.lock()
+                        .map_err(|_| anyhow!("a caller panicked"))?
+                        .push(due.elapsed());
+                }
+                anyhow::Ok(())
+            }
+        });
+    let something = async {
+        something.await;
+        over.store(true, Ordering::Relaxed);
+        Ok(())
+    };
+    tokio::try_join!(try_join_all(callers), something)?;
+    seen(took, begun)
+}
+
+/// Sends one report; gives how long the answer took.
+async fn report(
+    channel: &Channel,
+    reporter: &Reporter,
+    seq: u64,
+    boot_id: &str,
+) -> Result<Duration> {
+    let mut client = NodeAgentClient::new(channel.clone());
+    let request = ReportUsageRequest {
+        boot_id: boot_id.to_owned(),
+        seq,
+        rows: rows(reporter),
+    };
+    let request = with_token(request, &reporter.node.token)?;
+    let begun = Instant::now();
+    let taken = client.report_usage(request).await?.into_inner();
+    ensure!(taken.accepted == ROWS && !taken.replayed, "{taken:?}");
+    Ok(begun.elapsed())
 }
 
 /// The same key, rows and sums by the server's own statements, in a transaction for each report: without
@@ -171,7 +238,6 @@ fn taken(reporter: &Reporter, rows: &[UsageRow]) -> Result<Vec<TakenRow>> {
 }
 
 /// Every reporter sends its next report when the last one is answered.
-#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 async fn closed_loop(
     reporters: &[Reporter],
     period: Duration,
@@ -195,13 +261,25 @@ async fn closed_loop(
         }
     });
     try_join_all(callers).await?;
+    seen(took, begun)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn seen(took: Mutex<Vec<Duration>>, begun: Instant) -> Result<Seen> {
     let seconds = begun.elapsed().as_secs_f64();
+    let reports = took.lock().map_err(|_| anyhow!("a caller panicked"))?.len();
+    Ok(Seen {
+        rows_per_second: reports as f64 * f64::from(ROWS) / seconds,
+        p99_ms: p99_ms(took)?,
+    })
+}
+
+/// Of a hundred the slowest but one, in milliseconds.
+pub fn p99_ms(took: Mutex<Vec<Duration>>) -> Result<f64> {
     let mut took = took.into_inner().context("a caller panicked")?;
     took.sort_unstable();
-    let slow = took.len() * 99 / 100;
-    let p99 = took.get(slow).context("no report was taken")?;
-    Ok(Seen {
-        rows_per_second: took.len() as f64 * f64::from(ROWS) / seconds,
-        p99_ms: p99.as_secs_f64() * 1e3,
-    })
+    let p99 = took
+        .get(took.len() * 99 / 100)
+        .context("nothing was answered")?;
+    Ok(p99.as_secs_f64() * 1e3)
 }
