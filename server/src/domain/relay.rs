@@ -23,6 +23,7 @@ impl EventRelay {
     }
 
     /// The same, which takes up billing events with greater numbers alone.
+    #[must_use]
     pub fn behind(&self, number: i64) -> Self {
         Self {
             database: self.database.clone(),
