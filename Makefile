@@ -20,7 +20,7 @@ up: ## Start a real Kubernetes here, install the operator, run the example clust
 down: ## Stop it and leave nothing behind but the cache
 	@tests/cluster/down.sh
 
-demo: ## 20 nodes, packages, 500 subscribers with queues on the running cluster; one node goes offline
+demo: ## 20 nodes, 500 subscribers, an hour of traffic in a minute: who runs out is cut off; charts
 	@tests/demo.sh
 
 test: ## Every test: unit, PostgreSQL, apiserver, end to end (starts what it needs)

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Twenty nodes with heartbeats, packages, five hundred subscribers with their queues; one node is
-# stopped and goes offline. Uses the cluster of `make up`, or any server: DEMO_GRPC=127.0.0.1:50051 DEMO_TOKEN=... tests/demo.sh
+# Twenty nodes with their agents, packages, five hundred subscribers; an hour of traffic in a minute, in which some
+# run out and are cut off; what a subscriber sees of it; one node goes offline. Uses the cluster of `make up`, or any
+# server: DEMO_GRPC=127.0.0.1:50051 DEMO_TOKEN=... tests/demo.sh, and for its traffic
+# DEMO_SERVER_COMMAND="telecom-server" with the environment of that server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 TELECOM_CACHE="${TELECOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telecom-operator}"

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::access::{Decision, Keeper, Key, Policy};
 use crate::connection::Token;
 use crate::event::Event;
+use crate::heartbeat::Beats;
 use crate::queue::Queue;
 use crate::sender::Sender;
 use crate::spool::Spool;
@@ -44,6 +45,7 @@ pub struct Agent {
     sessions: Arc<AtomicU32>,
     queue: Queue,
     access: Arc<Keeper>,
+    beats: Arc<Beats>,
     events: broadcast::Sender<Event>,
     _tasks: JoinSet<()>,
     _lock: File,
@@ -51,7 +53,7 @@ pub struct Agent {
 
 impl Agent {
     /// Starts on a data directory, which no other agent may have. `figures` is asked before each heartbeat
-    /// how the node is doing; identity, versions, sessions and clock are filled in here.
+    /// how the node is doing; identity, versions and clock are filled in here, and the sessions that were told.
     ///
     /// # Errors
     /// The data directory is another agent's, or cannot be used.
@@ -90,19 +92,24 @@ impl Agent {
             Arc::clone(&access),
         ));
         let (boot, open) = (boot_id.clone(), Arc::clone(&sessions));
-        let figures = move || HeartbeatRequest {
-            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            protocol_version: 1,
-            boot_id: boot.clone(),
-            sessions: open.load(Ordering::Relaxed),
-            ..figures()
+        let figures = move || {
+            let figures = figures();
+            HeartbeatRequest {
+                agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+                protocol_version: 1,
+                boot_id: boot.clone(),
+                sessions: figures.sessions.max(open.load(Ordering::Relaxed)),
+                ..figures
+            }
         };
         let every = options.heartbeat_every;
+        let beats = Arc::new(Beats::default());
         tasks.spawn(heartbeat::run(
             channel,
             token,
             Arc::clone(&access),
             every,
+            Arc::clone(&beats),
             figures,
         ));
         let keeper = Arc::clone(&access);
@@ -114,6 +121,7 @@ impl Agent {
             sessions,
             queue,
             access,
+            beats,
             events,
             _tasks: tasks,
             _lock: lock,
@@ -147,6 +155,11 @@ impl Agent {
     /// How many sessions are open, for heartbeats.
     pub fn sessions(&self, open: u32) {
         self.sessions.store(open, Ordering::Relaxed);
+    }
+
+    /// The heartbeats so far.
+    pub fn beats(&self) -> &Beats {
+        &self.beats
     }
 
     /// Bytes of usage that the server has not taken, or that lie with such in a segment.

@@ -1,6 +1,7 @@
 //! Says regularly that the node is alive and how it is doing, and takes up what the answer says of access.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use telecom_proto::v1::node_agent_client::NodeAgentClient;
@@ -12,6 +13,17 @@ use tonic::{Code, Status};
 use crate::access::Keeper;
 use crate::connection::Token;
 
+/// What became of the heartbeats.
+#[derive(Debug, Default)]
+pub struct Beats {
+    /// Those the server took.
+    pub taken: AtomicU64,
+    /// Those it did not.
+    pub failed: AtomicU64,
+    /// How often the server wants one, in milliseconds; 0 until it has said so.
+    pub wanted_every_ms: AtomicU64,
+}
+
 /// Sends heartbeats until the future is dropped: every `every`, and as often as the server wants.
 ///
 /// `figures` is asked before each how the node is doing; its `access_version` and `clock` are filled in here.
@@ -20,13 +32,20 @@ pub async fn run(
     token: Arc<Token>,
     access: Arc<Keeper>,
     every: Duration,
+    beats: Arc<Beats>,
     mut figures: impl FnMut() -> HeartbeatRequest,
 ) {
     let mut pause = every;
     loop {
         match beat(&channel, &token, &access, figures()).await {
-            Ok(wanted) => pause = every.min(wanted),
+            Ok(wanted) => {
+                pause = every.min(wanted);
+                let wanted = u64::try_from(wanted.as_millis()).unwrap_or(u64::MAX);
+                beats.wanted_every_ms.store(wanted, Ordering::Relaxed);
+                beats.taken.fetch_add(1, Ordering::Relaxed);
+            }
             Err(status) => {
+                beats.failed.fetch_add(1, Ordering::Relaxed);
                 if status.code() == Code::Unauthenticated {
                     token.read_again();
                 }

@@ -62,7 +62,7 @@ A Kubernetes ${KUBERNETES_VERSION} runs on this machine. To use it in this shell
     kubectl get tc,deploy,pods --all-namespaces     what runs
     kubectl describe tc demo                        what the operator says about it
     kubectl port-forward svc/demo-server 50051      gRPC on 127.0.0.1:50051
-    make demo                                       20 nodes that send heartbeats
+    make demo                                       20 nodes, 500 subscribers, their traffic
     make down                                       all of it away
 
 TEXT

@@ -1,40 +1,21 @@
-//! A small node agent: heartbeats whose figures move as those of a busy machine do.
+//! The agents of the demo's nodes: the reference agent, with figures that move as those of a busy machine do.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use anyhow::Result;
 use rand::Rng;
+use telecom_node_agent::access::Policy;
+use telecom_node_agent::agent::{Agent, Options};
+use telecom_node_agent::connection::Token;
+use telecom_node_agent::settings::OutOfContact;
 use telecom_proto::v1::HeartbeatRequest;
-use telecom_proto::v1::node_agent_client::NodeAgentClient;
-use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
-use tonic::Status;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
 use super::registry::Registered;
-use crate::telecom::with_token;
 
 const GIBIBYTE: u64 = 1 << 30;
-
-/// What all agents together have sent.
-#[derive(Debug, Default)]
-pub struct Sent {
-    /// Heartbeats the server took.
-    pub taken: AtomicU64,
-    /// Heartbeats it did not.
-    pub failed: AtomicU64,
-    /// How often the server wants a heartbeat, in milliseconds; 0 until it has said so.
-    pub wanted_every_ms: AtomicU64,
-}
-
-impl Sent {
-    /// The server's offline timeout: it asks for a heartbeat three times as often.
-    pub fn offline_timeout(&self) -> Duration {
-        Duration::from_millis(self.wanted_every_ms.load(Ordering::Relaxed)) * 3
-    }
-}
 
 /// How one node is doing; each step is a little away from the last.
 #[derive(Debug, Clone)]
@@ -75,6 +56,7 @@ impl Figures {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol_version: 1,
             boot_id: self.boot_id.to_string(),
+            clock: Some(now.into()),
             config_hash: "demo".to_owned(),
             cpu_usage_ratio: share(1.0, &mut jitter),
             memory_used_bytes: share(self.memory_total as f64, &mut jitter) as u64,
@@ -85,74 +67,65 @@ impl Figures {
             rx_bps: received as u64,
             tx_bps: (received * 0.3) as u64,
             sessions: share(f64::from(self.max_sessions), &mut jitter) as u32,
-            clock: Some(now.into()),
-            access_version: 0,
+            ..Default::default()
         }
     }
 }
 
-/// A running agent; it stops when told or dropped.
-#[derive(Debug)]
-pub struct Agent {
+/// The reference agent of a node; it stops when dropped.
+pub struct NodeAgent {
     /// The node it speaks for.
     pub node: Registered,
-    task: JoinHandle<()>,
+    /// The agent itself.
+    pub agent: Agent,
 }
 
-impl Agent {
-    /// Sends a heartbeat every `period` until stopped.
-    pub fn start(channel: Channel, node: Registered, period: Duration, sent: Arc<Sent>) -> Self {
-        let token = node.token.clone();
-        let mut random = rand::rng();
-        let mut figures = Figures::new(node.bandwidth_bps, node.max_sessions, &mut random);
-        let task = tokio::spawn(async move {
-            let mut client = NodeAgentClient::new(channel);
-            let mut ticks = interval(period);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                let heartbeat = figures.step(SystemTime::now(), &mut rand::rng());
-                let counter = match beat(&mut client, heartbeat, &token).await {
-                    Ok(interval) => {
-                        let milliseconds = u64::try_from(interval.as_millis()).unwrap_or(0);
-                        sent.wanted_every_ms.store(milliseconds, Ordering::Relaxed);
-                        &sent.taken
-                    }
-                    Err(status) => {
-                        tracing::warn!(%status, "a heartbeat was not taken");
-                        &sent.failed
-                    }
-                };
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        Self { node, task }
-    }
-
-    /// From now on the node is silent.
-    pub fn stop(self) -> Registered {
-        self.task.abort();
-        self.node.clone()
+impl NodeAgent {
+    /// Starts with made-up figures, on a folder of its own in `folder`.
+    pub fn start(
+        channel: Channel,
+        node: Registered,
+        period: Duration,
+        folder: &Path,
+    ) -> Result<Self> {
+        let options = Options {
+            heartbeat_every: period,
+            policy: Policy {
+                ttl: None,
+                out_of_contact: OutOfContact::KeepLast,
+            },
+            spool_limit: 64 << 20,
+        };
+        let mut figures = Figures::new(node.bandwidth_bps, node.max_sessions, &mut rand::rng());
+        let figures = move || figures.step(SystemTime::now(), &mut rand::rng());
+        let token = Token::fixed(&node.token)?;
+        let agent = Agent::start(channel, token, &folder.join(&node.name), options, figures)?;
+        Ok(Self { node, agent })
     }
 }
 
-impl Drop for Agent {
+/// A folder that is removed in the end.
+#[derive(Debug)]
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// A new one, where temporary files are.
+    pub fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("telecom-demo-{}", Uuid::new_v4())))
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Folder {
     fn drop(&mut self) {
-        self.task.abort();
+        // Nothing is lost with it: what was reported has been answered.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-/// Sends one heartbeat; returns how often the server wants one.
-async fn beat(
-    client: &mut NodeAgentClient<Channel>,
-    heartbeat: HeartbeatRequest,
-    token: &str,
-) -> Result<Duration, Status> {
-    let request = with_token(heartbeat, token)
-        .map_err(|_| Status::unauthenticated("the node's token is not a header value"))?;
-    let reply = client.heartbeat(request).await?.into_inner();
-    let interval = reply.heartbeat_interval.unwrap_or_default();
-    Duration::try_from(interval).map_err(|_| Status::internal("a negative heartbeat_interval"))
 }
 
 #[cfg(test)]
@@ -182,11 +155,6 @@ mod tests {
             steps
                 .windows(2)
                 .all(|pair| pair[0].rx_bps != pair[1].rx_bps)
-        );
-        assert!(
-            steps
-                .windows(2)
-                .all(|pair| pair[0].boot_id == pair[1].boot_id)
         );
     }
 }

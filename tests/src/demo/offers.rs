@@ -110,7 +110,7 @@ pub fn nodes(nodes: &[Node]) -> String {
 }
 
 /// What traffic counts, such as `1.5 x`.
-fn factor(millionths: u64) -> String {
+pub(super) fn factor(millionths: u64) -> String {
     let (whole, tenths) = (millionths / 1_000_000, millionths / 100_000 % 10);
     format!("{whole}.{tenths} x")
 }

@@ -13,15 +13,18 @@ use telecom_proto::v1::user_manage_client::UserManageClient;
 use telecom_proto::v1::{
     CountQueuedPackagesRequest, CreateNodeClientRequest, CreatePackageRequest,
     CreatePackageSeriesRequest, CreateUserRequest, EnqueueRequest, ListNodeClientsRequest,
-    ListNodesRequest, ListPackageSeriesRequest, ListPackagesRequest, ListUsersRequest, Node,
-    Package, PackageSeries, QueuedPackageCount,
+    ListNodesRequest, ListPackageSeriesRequest, ListPackagesRequest, ListQueuedPackagesRequest,
+    ListUsersRequest, Node, Package, PackageSeries, QueuedPackage, QueuedPackageCount,
+    QueuedPackageStatus,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 use uuid::Uuid;
 
-use super::market;
+use super::agent::NodeAgent;
 use super::registry::Registered;
+use super::traffic::Way;
+use super::{catalogue, market};
 use crate::telecom::with_token;
 
 /// Subscribers of the demo.
@@ -59,6 +62,11 @@ pub struct Made {
 /// The id of a subscriber.
 pub fn subscriber(number: u128) -> String {
     Uuid::from_u128(FIRST.as_u128() + number).to_string()
+}
+
+/// Where a subscriber lives.
+pub fn zone(number: u128) -> &'static str {
+    ZONES[usize::try_from(number).unwrap_or_default() % ZONES.len()]
 }
 
 /// Whether this call has made it, or it was there.
@@ -130,6 +138,13 @@ impl Shop {
 
     /// Number and class of route of each node client, which is its node server's.
     async fn node_clients(&self, classes: &HashMap<i32, String>) -> Result<Vec<(i32, String)>> {
+        let clients = self.clients().await?.into_iter();
+        let class = |(id, node)| Some((id, classes.get(&node)?.clone()));
+        Ok(clients.filter_map(class).collect())
+    }
+
+    /// Each node client and its node server.
+    async fn clients(&self) -> Result<Vec<(i32, i32)>> {
         let mut client = NodeClientManageClient::new(self.channel.clone());
         let request = ListNodeClientsRequest {
             limit: PAGE,
@@ -142,11 +157,33 @@ impl Shop {
             .context("listing node clients")?
             .into_inner()
             .node_clients;
-        let found = clients.into_iter().filter_map(|client| {
-            let class = classes.get(&client.config?.node_server_id)?;
-            Some((client.id, class.clone()))
-        });
+        let found = clients.into_iter();
+        let found = found.filter_map(|client| Some((client.id, client.config?.node_server_id)));
         Ok(found.collect())
+    }
+
+    /// How traffic goes through each of these nodes, which have one node client each.
+    pub async fn ways(&self, agents: &[NodeAgent]) -> Result<Vec<Way>> {
+        let clients: HashMap<_, _> = self
+            .clients()
+            .await?
+            .into_iter()
+            .map(|(id, node)| (node, id))
+            .collect();
+        let classes: HashMap<_, _> = catalogue::node_servers()
+            .into_iter()
+            .map(|node| (node.name, node.route_class))
+            .collect();
+        let way = |agent: &NodeAgent| {
+            let name = agent.node.name.clone();
+            let client = clients.get(&agent.node.id);
+            Ok(Way {
+                client: *client.with_context(|| format!("{name} has no node client"))?,
+                factor: market::factor(classes.get(&name).map_or("", String::as_str)),
+                node: name,
+            })
+        };
+        agents.iter().map(way).collect()
     }
 
     /// All series that are on sale.
@@ -177,10 +214,8 @@ impl Shop {
 
     /// Registers the subscribers.
     pub async fn subscribers(&self) -> Result<Made> {
-        let register = |number: u128| async move {
-            let zone = usize::try_from(number).unwrap_or_default() % ZONES.len();
-            self.register(&subscriber(number), ZONES[zone]).await
-        };
+        let register =
+            |number: u128| async move { self.register(&subscriber(number), zone(number)).await };
         self.each(stream::iter(0..SUBSCRIBERS).map(register)).await
     }
 
@@ -248,6 +283,21 @@ impl Shop {
             .context("counting queued packages")?
             .into_inner()
             .counts)
+    }
+
+    /// The package that a subscriber uses now.
+    pub async fn active(&self, user: &str) -> Result<Option<QueuedPackage>> {
+        let mut client = PackageQueueManageClient::new(self.channel.clone());
+        let request = ListQueuedPackagesRequest {
+            user_id: user.to_owned(),
+            status: QueuedPackageStatus::Active.into(),
+            ..Default::default()
+        };
+        let reply = client
+            .list_queued_packages(with_token(request, &self.token)?)
+            .await;
+        let packages = reply.context("listing a queue")?.into_inner();
+        Ok(packages.queued_packages.into_iter().next())
     }
 
     /// How many subscribers there are.
