@@ -9,7 +9,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::process::PATIENCE;
 
@@ -55,6 +55,18 @@ impl Wire {
         let headers = if token.is_empty() { &[] } else { &headers[..] };
         let path = format!("/{method}");
         self.send(&path, headers, framed(message)).await.status
+    }
+
+    /// How a method that answers without end begins: refused, or OK.
+    pub async fn begin(&self, method: &str, token: &str, message: &[u8]) -> Code {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_bytes())];
+        let headers = if token.is_empty() { &[] } else { &headers[..] };
+        let path = format!("/{method}");
+        let answer = self.open(&path, headers, framed(message));
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        let answer = answer.expect("an answer");
+        Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code())
     }
 
     /// The whole answer to a body that need not be in frames.

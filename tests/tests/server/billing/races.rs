@@ -28,7 +28,9 @@ async fn packages_that_expire_while_they_are_used_up_end_once() {
         // Both servers may be at it: what they hold is waited for. Nobody has nothing active.
         world.sql(&format!(
             "SELECT id FROM subscriber ORDER BY id FOR NO KEY UPDATE; {REFILL}; \
-             UPDATE queued_package q SET status = 'active', active_from = now() - interval '1 hour', \
+             UPDATE queued_package q SET status = 'active', \
+             active_from = greatest(now() - interval '1 hour', (SELECT max(ended_at) \
+                 FROM queued_package e WHERE e.user_id = q.user_id)), \
              expires_at = now() + interval '1 day' \
              WHERE id = (SELECT min(id) FROM queued_package w \
                  WHERE w.user_id = q.user_id AND w.status = 'queued') \
