@@ -61,9 +61,12 @@ impl From<sqlx::Error> for StoreError {
             "23505" => Self::Duplicate {
                 constraint: database.constraint().unwrap_or_default().to_owned(),
             },
-            // Shutting down, starting, no such database, read-only after a failover, too many
-            // connections, out of disk or memory, connection trouble.
-            "57P01" | "57P02" | "57P03" | "57P05" | "3D000" | "25006" => Self::Unavailable(error),
+            // Shutting down, starting, no such database, read-only after a failover, a transaction
+            // that stood still for too long, too many connections, out of disk or memory, connection
+            // trouble.
+            "57P01" | "57P02" | "57P03" | "57P05" | "3D000" | "25006" | "25P03" | "25P04" => {
+                Self::Unavailable(error)
+            }
             code if code.starts_with("53") || code.starts_with("08") => Self::Unavailable(error),
             _ => Self::Other(error),
         }

@@ -28,7 +28,7 @@ pub struct World {
     pub executor: TelecomCronExecutor,
     pub relay: EventRelay,
     pub ledger: LedgerService,
-    name: String,
+    pub name: String,
 }
 
 pub fn context() -> Context {

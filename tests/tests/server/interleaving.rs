@@ -66,7 +66,7 @@ impl Stage<'_> {
     /// The quarters of an hour as they are stored: all billed, and raw rows and factored sums as they
     /// should be.
     fn quarters(&self) -> BTreeMap<Key, Sums> {
-        let rows = self.sql(&format!(
+        let rows = self.world.sql(&format!(
             "SELECT user_id, extract(epoch FROM bucket)::bigint * 1000000, node_client_id, \
              raw_upload, raw_download, (factored_upload * 1000000)::numeric(40), \
              (factored_download * 1000000)::numeric(40), billed_upload, billed_download \
@@ -98,7 +98,7 @@ impl Stage<'_> {
     /// packages have beside these, and packages beyond their quota, of which there should be none.
     fn accounts(&self, user: usize) -> [i128; 5] {
         let user = &self.users[user];
-        let row = self.sql(&format!(
+        let row = self.world.sql(&format!(
             "WITH used AS (SELECT coalesce(sum(charged + overage), 0) AS packages, \
                  coalesce(sum(uncounted + unassigned), 0) AS rest, \
                  coalesce(sum(external), 0) AS external \

@@ -79,7 +79,7 @@ async fn packages_that_expire_while_they_are_used_up_end_once() {
         (
             "each after the other",
             "SELECT count(*) FROM queued_package a JOIN queued_package b USING (user_id) \
-             WHERE a.id <> b.id AND a.active_from <= b.active_from AND a.ended_at > b.active_from",
+             WHERE a.id < b.id AND a.active_from < b.ended_at AND b.active_from < a.ended_at",
         ),
     ] {
         assert_eq!(world.sql(wrong), "0", "{what}");

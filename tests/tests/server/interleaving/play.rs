@@ -35,9 +35,9 @@ impl Stage<'_> {
                 let taken = world.relay.process(&context(), TelecomBillingHook).await;
                 taken.unwrap();
             }
-            Step::Hold => drop(self.sql("UPDATE held SET held = true")),
+            Step::Hold => drop(world.sql("UPDATE held SET held = true")),
             Step::Release => self.release(),
-            Step::Age { user, hours } => self.age(*user, *hours),
+            Step::Age { user, hours } => self.age(*user, *hours).await,
             Step::Expire => {
                 let expired = world.executor.process(&context(), PackageExpiringJob).await;
                 expired.unwrap();
@@ -63,7 +63,7 @@ impl Stage<'_> {
     }
 
     pub fn release(&self) {
-        self.sql(
+        self.world.sql(
             "UPDATE held SET held = false; \
              UPDATE outbox_event SET retry_at = NULL WHERE published_at IS NULL",
         );
@@ -160,16 +160,17 @@ impl Stage<'_> {
     }
 
     /// What holds the lock on the subscriber, as all that changes a queue.
-    fn age(&self, user: usize, hours: u32) {
+    async fn age(&self, user: usize, hours: u32) {
         let (user, earlier) = (&self.users[user], format!("interval '{hours} hours'"));
-        self.sql(&format!(
+        let sql = format!(
             "SELECT id FROM subscriber WHERE id = '{user}' FOR NO KEY UPDATE; \
              UPDATE queued_package SET enqueued_at = enqueued_at - {earlier}, \
              active_from = active_from - {earlier}, expires_at = expires_at - {earlier}, \
              ended_at = ended_at - {earlier}, next_reset_at = next_reset_at - {earlier} \
              WHERE user_id = '{user}'; \
              UPDATE user_access SET valid_until = valid_until - {earlier} WHERE user_id = '{user}'"
-        ));
+        );
+        self.sql(sql).await;
     }
 
     async fn enqueue(&self, user: usize, package: usize, priority: i32) {
@@ -207,17 +208,16 @@ impl Stage<'_> {
     }
 
     /// One of the subscriber's packages.
-    fn package(&self, user: usize, which: Index) -> Option<i64> {
+    async fn package(&self, user: usize, which: Index) -> Option<i64> {
         let user = &self.users[user];
-        let ids = self.sql(&format!(
-            "SELECT id FROM queued_package WHERE user_id = '{user}' ORDER BY id"
-        ));
+        let ids = format!("SELECT id FROM queued_package WHERE user_id = '{user}' ORDER BY id");
+        let ids = self.sql(ids).await;
         let ids: Vec<i64> = ids.lines().map(|id| id.parse().unwrap()).collect();
         (!ids.is_empty()).then(|| *which.get(&ids))
     }
 
     async fn cancel(&self, user: usize, which: Index) {
-        let Some(id) = self.package(user, which) else {
+        let Some(id) = self.package(user, which).await else {
             return;
         };
         let request = CancelRequest {
@@ -239,7 +239,7 @@ impl Stage<'_> {
 
     async fn adjust(&self, user: usize, bytes: i64, named: Option<Index>) {
         let id = match named {
-            Some(which) => self.package(user, which).unwrap_or(i64::MAX),
+            Some(which) => self.package(user, which).await.unwrap_or(i64::MAX),
             None => 0,
         };
         let request = AdjustUsageRequest {

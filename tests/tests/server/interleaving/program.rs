@@ -144,10 +144,10 @@ fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::TakeUp),
         3 => (user(), 1..60_u32).prop_map(|(user, hours)| Step::Age { user, hours }),
         4 => Just(Step::Expire),
-        8 => (user(), 0..PACKAGES, -1..2_i32)
+        12 => (user(), 0..PACKAGES, -1..2_i32)
             .prop_map(|(user, package, priority)| Step::Enqueue { user, package, priority }),
         2 => (user(), index()).prop_map(|(user, which)| Step::Cancel { user, which }),
-        4 => adjust.prop_map(|(user, bytes, named)| Step::Adjust { user, bytes, named }),
+        8 => adjust.prop_map(|(user, bytes, named)| Step::Adjust { user, bytes, named }),
         4 => publish.prop_map(|(user, download, upload, at)| Step::Publish {
             user,
             download,

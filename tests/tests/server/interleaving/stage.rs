@@ -9,7 +9,7 @@ use telecom_proto::v1::{
     ReportUsageResponse,
 };
 use telecom_server::auth::Role;
-use telecom_tests::tokens;
+use telecom_tests::{postgres, tokens};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -120,8 +120,11 @@ impl<'a> Stage<'a> {
         }
     }
 
-    pub fn sql(&self, sql: &str) -> String {
-        self.world.sql(sql)
+    /// While others go on: what it waits for may be theirs.
+    pub async fn sql(&self, sql: String) -> String {
+        let database = self.world.name.clone();
+        let answer = tokio::task::spawn_blocking(move || postgres::shared().sql(&database, &sql));
+        answer.await.unwrap().unwrap()
     }
 }
 
