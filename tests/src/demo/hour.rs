@@ -109,8 +109,6 @@ impl<'a> Hour<'a> {
     }
 
     async fn traffic(&mut self, bill: &JoinHandle<Result<()>>) -> Result<()> {
-        // Billing tells time in seconds: use within the second of a purchase would count as before it.
-        tokio::time::sleep(Duration::from_millis(1100)).await;
         self.begun = Instant::now();
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         for minute in 0..MINUTES {

@@ -60,8 +60,8 @@ impl Queue {
     /// next one it is overage of the last. A quota that will be whole again before the package
     /// expires does not end it: until then, more is overage.
     ///
-    /// Nothing is charged to a package that became active after `at`: that is for the package of
-    /// that time, if the queue knows it, up to what its quota had left, then as its overage.
+    /// Nothing is charged to a package that became active in a second after `at`: that is for the
+    /// package of that time, if the queue knows it, up to what its quota had left, then as its overage.
     pub fn charge(&mut self, at: DateTime<Utc>, traffic: Traffic) -> Result<Charged, TooMuch> {
         traffic.total().ok_or(TooMuch)?;
         let mut after = self.clone();
@@ -76,6 +76,7 @@ impl Queue {
 
     fn charge_all(&mut self, at: DateTime<Utc>, traffic: Traffic) -> Charged {
         self.advance(at);
+        let at = self.within_second(at);
         let mut result = Charged {
             left: traffic,
             ..Charged::default()
@@ -108,6 +109,14 @@ impl Queue {
             self.take_overage(id, quota, &mut result);
         }
         result
+    }
+
+    /// Events have whole seconds: what was used in the second in which the active package began counts
+    /// as used since then.
+    fn within_second(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let began = self.active().and_then(began);
+        let same = began.filter(|from| from.timestamp() == at.timestamp());
+        same.map_or(at, |from| at.max(from))
     }
 
     /// The package that was active at a moment before the active one was, or before none was.

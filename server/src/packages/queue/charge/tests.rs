@@ -57,6 +57,30 @@ fn a_quota_that_is_used_up_ends_its_package_and_the_rest_goes_on() {
 }
 
 #[test]
+fn use_in_the_second_of_a_purchase_is_of_the_package() {
+    let second = |millis| day(1.0) + TimeDelta::milliseconds(millis);
+    let bought = QueuedPackage {
+        enqueued_at: second(700),
+        ..package(1, quota(100), days(30))
+    };
+    for (at, taken) in [
+        (second(-1000), 0),
+        (day(1.0), 100),
+        (second(900), 100),
+        (second(1000), 100),
+    ] {
+        let mut queue = queue([]);
+        queue.enqueue(bought.clone(), second(700));
+        let charged = queue.charge(at, download(100)).unwrap();
+        assert_eq!(charged.left.download, 100 - taken, "{at}");
+        let used_up = queue.find(QueuedPackageId(1)).unwrap();
+        // It ends no earlier than it began.
+        let ended = (taken > 0).then(|| at.max(second(700)));
+        assert_eq!(used_up.ended_at(), ended, "{at}");
+    }
+}
+
+#[test]
 fn what_no_package_takes_is_overage_of_the_last() {
     let mut queue = queue([package(1, quota(100), days(30))]);
     // Bought after the use that is told late: it is not charged for it.
