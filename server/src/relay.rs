@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::try_join;
 use tokio::time::{Instant, sleep};
 
 mod sweep;
@@ -53,10 +54,16 @@ impl Relay {
 
     /// Takes up all there is.
     async fn round(&self, relay: &EventRelay, sweep: &mut Sweep) -> Result<(), DomainError> {
+        let mut many = false;
         loop {
             let begun = Instant::now();
             let relay = relay.behind(sweep.after(begun));
-            let taken = relay.process(&context(), TelecomBillingHook).await?;
+            let taken = if many {
+                two_batches(&relay).await?
+            } else {
+                relay.process(&context(), TelecomBillingHook).await?
+            };
+            many = taken.more;
             sweep.took(&taken, begun, begun.elapsed());
             self.count(&taken);
             let others = relay.process(&context(), PublishOthers).await?;
@@ -84,6 +91,19 @@ impl Relay {
         let unassigned = u64::try_from(taken.unassigned).unwrap_or(u64::MAX);
         billing.unassigned.inc_by(unassigned);
     }
+}
+
+/// Where there is much to do, the server works on one batch while the database works on another; each
+/// passes over what the other one holds.
+async fn two_batches(relay: &EventRelay) -> Result<TakenUp, DomainError> {
+    let (first, second) = (context(), context());
+    let (mut taken, more) = try_join(
+        relay.process(&first, TelecomBillingHook),
+        relay.process(&second, TelecomBillingHook),
+    )
+    .await?;
+    taken.add(&more);
+    Ok(taken)
 }
 
 fn context() -> Context {

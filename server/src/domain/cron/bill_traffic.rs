@@ -1,5 +1,7 @@
 //! Bills what was used.
 
+use futures::future::try_join;
+
 use super::{JobReport, TelecomCronExecutor};
 use crate::domain::{Context, DomainError, Processor};
 use crate::store::billing::{self, Batch, Key};
@@ -8,8 +10,8 @@ use crate::store::{outbox, retry_conflicts};
 /// Bills all usage that is not billed yet: the whole bytes of it, once. What is billed goes to the
 /// hours, to the days, and as events to whoever charges it.
 ///
-/// One sweep over the keys, so that those in heavy use do not keep others waiting. Any number may run
-/// at once: each passes over what another one holds.
+/// Sweeps over the keys, so that those in heavy use do not keep others waiting: two at once, as any
+/// number may, since each passes over what another one holds.
 #[derive(Debug, Clone, Copy)]
 pub struct BillTrafficJob;
 
@@ -21,17 +23,24 @@ impl Processor<BillTrafficJob> for TelecomCronExecutor {
         context: &Context,
         BillTrafficJob: BillTrafficJob,
     ) -> Result<JobReport, DomainError> {
-        let mut report = JobReport { changed: 0 };
-        let mut after = Key::default();
-        while let Some(batch) = retry_conflicts(|| self.bill(context, after)).await? {
-            report.changed += batch.keys;
-            after = batch.last;
-        }
-        Ok(report)
+        let (first, second) = try_join(self.sweep(context), self.sweep(context)).await?;
+        Ok(JobReport {
+            changed: first + second,
+        })
     }
 }
 
 impl TelecomCronExecutor {
+    /// Gives how many keys it billed.
+    async fn sweep(&self, context: &Context) -> Result<u64, DomainError> {
+        let (mut keys, mut after) = (0, Key::default());
+        while let Some(batch) = retry_conflicts(|| self.bill(context, after)).await? {
+            keys += batch.keys;
+            after = batch.last;
+        }
+        Ok(keys)
+    }
+
     /// One transaction.
     async fn bill(&self, context: &Context, after: Key) -> Result<Option<Batch>, DomainError> {
         let mut transaction = self.database.write(context.deadline).await?;

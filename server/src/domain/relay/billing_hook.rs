@@ -43,7 +43,8 @@ pub struct TakenUp {
 }
 
 impl TakenUp {
-    fn add(&mut self, other: &Self) {
+    /// What came of both.
+    pub fn add(&mut self, other: &Self) {
         self.charged += other.charged;
         self.repeated += other.repeated;
         self.dead += other.dead;
