@@ -7,8 +7,8 @@ use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::billing::USER_USAGE_BILLING;
 
-/// A key of `usage_quarter`, behind which a sweep goes on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// A key of `usage_quarter`, before which a sweep goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     user: Uuid,
     bucket: DateTime<Utc>,
@@ -16,25 +16,39 @@ pub struct Key {
     node_server: i32,
 }
 
+impl Key {
+    /// Behind all that there are.
+    pub const END: Self = Self {
+        user: Uuid::max(),
+        bucket: DateTime::<Utc>::MAX_UTC,
+        node_client: i32::MAX,
+        node_server: i32::MAX,
+    };
+}
+
 /// What a batch billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batch {
-    /// Its last key.
-    pub last: Key,
+    /// Its first key.
+    pub first: Key,
     /// Keys that it took.
     pub keys: u64,
     /// Events that it wrote.
     pub events: u64,
 }
 
-/// Bills the next 1000 keys behind `after` that have anything to bill, and that nobody else holds;
+/// Bills the last 1000 keys before `before` that have anything to bill, and that nobody else holds;
 /// `None` when there are none.
+///
+/// From the last key to the first, since reports add to their keys from the first to the last: the two
+/// meet once and pass each other. In the same direction a report would wait for one batch after the
+/// other, to the end of the sweep. They cannot block each other, for this one never waits for keys.
 ///
 /// One statement: what is billed, what is added to the hours and the days, and what the events say
 /// come from the same rows, which nobody can change between.
 pub async fn bill(
     transaction: &mut Transaction,
-    after: Key,
+    before: Key,
     trace_id: &str,
 ) -> Result<Option<Batch>, StoreError> {
     // The rows are written back as an upsert rather than by a join: each finds its partition by its
@@ -53,8 +67,8 @@ pub async fn bill(
                  greatest(floor(factored_upload) - billed_upload, 0) AS new_upload, \
                  greatest(floor(factored_download) - billed_download, 0) AS new_download \
              FROM usage_quarter \
-             WHERE pending AND (user_id, bucket, node_client_id, node_server_id) > ($1, $2, $3, $4) \
-             ORDER BY user_id, bucket, node_client_id, node_server_id \
+             WHERE pending AND (user_id, bucket, node_client_id, node_server_id) < ($1, $2, $3, $4) \
+             ORDER BY user_id DESC, bucket DESC, node_client_id DESC, node_server_id DESC \
              LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED \
          ), billed AS ( \
              INSERT INTO usage_quarter (user_id, bucket, node_client_id, node_server_id, \
@@ -117,11 +131,11 @@ pub async fn bill(
              (SELECT count(*) FROM claimed) AS \"keys!\", \
              (SELECT count(*) FROM events) AS \"events!\" \
          FROM claimed \
-         ORDER BY user_id DESC, bucket DESC, node_client_id DESC, node_server_id DESC LIMIT 1",
-        after.user,
-        after.bucket,
-        after.node_client,
-        after.node_server,
+         ORDER BY user_id, bucket, node_client_id, node_server_id LIMIT 1",
+        before.user,
+        before.bucket,
+        before.node_client,
+        before.node_server,
         USER_USAGE_BILLING,
         trace_id,
     )
@@ -131,7 +145,7 @@ pub async fn bill(
         return Ok(None);
     };
     Ok(Some(Batch {
-        last: Key {
+        first: Key {
             user: row.user_id,
             bucket: row.bucket,
             node_client: row.node_client_id,

@@ -33,18 +33,18 @@ impl Processor<BillTrafficJob> for TelecomCronExecutor {
 impl TelecomCronExecutor {
     /// Gives how many keys it billed.
     async fn sweep(&self, context: &Context) -> Result<u64, DomainError> {
-        let (mut keys, mut after) = (0, Key::default());
-        while let Some(batch) = retry_conflicts(|| self.bill(context, after)).await? {
+        let (mut keys, mut before) = (0, Key::END);
+        while let Some(batch) = retry_conflicts(|| self.bill(context, before)).await? {
             keys += batch.keys;
-            after = batch.last;
+            before = batch.first;
         }
         Ok(keys)
     }
 
     /// One transaction.
-    async fn bill(&self, context: &Context, after: Key) -> Result<Option<Batch>, DomainError> {
+    async fn bill(&self, context: &Context, before: Key) -> Result<Option<Batch>, DomainError> {
         let mut transaction = self.database.write(context.deadline).await?;
-        let batch = billing::bill(&mut transaction, after, &context.trace_id).await?;
+        let batch = billing::bill(&mut transaction, before, &context.trace_id).await?;
         if batch.is_some_and(|batch| batch.events > 0) {
             outbox::wake(&mut transaction).await?;
         }
