@@ -1,7 +1,7 @@
 //! From use to the quota, and on to the nodes that are told to let nobody in any more: 200 nodes, 100 000
 //! subscribers, usage billed each second.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -130,7 +130,9 @@ async fn watch(
         }
         let now = SystemTime::now();
         let denied = message.changes.iter().filter(|change| !change.allowed);
-        let denied: Result<Vec<Uuid>, _> = denied.map(|change| change.user_id.parse()).collect();
+        // A node with two node clients is told of both.
+        let denied: Result<BTreeSet<Uuid>, _> =
+            denied.map(|change| change.user_id.parse()).collect();
         let mut told = told.lock().map_err(|_| anyhow!("a watcher panicked"))?;
         told.extend(denied?.into_iter().map(|user| (user, now)));
     }
