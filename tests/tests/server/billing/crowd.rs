@@ -8,7 +8,7 @@ use super::super::process::{Server, eventually};
 use super::super::queue::{ACCESS, BROKEN, age};
 use super::{World, context};
 
-/// Subscribers with three packages of 1000, 2000 and 100 000 bytes, bought an hour ago.
+/// Subscribers with three packages of 1000, 2000 and 100 000 bytes, bought two hours ago.
 pub(super) async fn subscribers(world: &World, count: usize) -> Vec<String> {
     let first = world.subscriber_with(1000).await;
     let mut users = vec![first];
@@ -30,20 +30,24 @@ pub(super) async fn subscribers(world: &World, count: usize) -> Vec<String> {
                  END::queued_package_status AS status) s"
             ));
         }
-        age(|sql| world.sql(sql), user, "1 hour");
+        age(|sql| world.sql(sql), user, "2 hours");
     }
     world.sql(ACCESS);
     users
 }
 
-/// One byte up and ten down, from a random one of the users, in the last half hour, so many times.
+/// One byte up and ten down, from one of the users after the other, so many times in the hour before this one.
+/// Everyone's last is in the last second of it on each node, so that no event is dated before another one that
+/// has used up a package: that would be overage.
 pub(super) fn traffic(world: &World, rows: u32) {
     world.sql(&format!(
         "WITH row AS (INSERT INTO traffic_usage (user_id, used_at, node_client_id, \
          node_server_id, upload, download) \
          SELECT (SELECT array_agg(id ORDER BY id) FROM subscriber)\
          [1 + n % (SELECT count(*) FROM subscriber)], \
-         now() - random() * interval '30 minutes', n % 3, n % 2, 1, 10 \
+         date_bin('1 hour', now(), '2000-01-01 00:00:00+00') - interval '1 second' \
+         - CASE WHEN n > {rows} - 2 * (SELECT count(*) FROM subscriber) THEN interval '0' \
+         ELSE random() * interval '45 minutes' END, n % 3, n % 2, 1, 10 \
          FROM generate_series(1, {rows}) n RETURNING *) \
          INSERT INTO usage_quarter AS q (user_id, bucket, node_client_id, node_server_id, \
          raw_upload, raw_download, factored_upload, factored_download, last_used_at) \
