@@ -12,6 +12,7 @@ pub mod dereference;
 pub mod discovery;
 pub mod events;
 pub mod http;
+pub mod jobs;
 pub mod kinds;
 pub mod leader;
 pub mod metrics;
