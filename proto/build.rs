@@ -4,10 +4,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "telecom/v1/access.proto",
     "telecom/v1/audit.proto",
     "telecom/v1/event.proto",
+    "telecom/v1/job.proto",
     "telecom/v1/node_agent.proto",
     "telecom/v1/node_client.proto",
     "telecom/v1/node_server.proto",
