@@ -12,9 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Auth, Autoscaling, Database, ExtraVolume, ImagePullPolicy, Logging, Metrics, NetworkPolicy,
-    NodeHealthCheck, PodDisruptionBudget, Probes, Retention, Service, TelecomClusterStatus,
-    Telemetry, rules,
+    Auth, Autoscaling, Database, ExtraVolume, ImagePullPolicy, Jobs, Logging, Metrics,
+    NetworkPolicy, NodeHealthCheck, PodDisruptionBudget, Probes, Retention, Service,
+    TelecomClusterStatus, Telemetry, rules,
 };
 
 /// What is wanted of one telecom backend. `spec: {}` is complete and runs.
@@ -59,6 +59,33 @@ use crate::{
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="DatabaseReady")].reason"#,
         description = "Which database, and how it is."
+    ),
+    printcolumn(
+        name = "Last Billed",
+        type_ = "date",
+        json_path = r#".status.jobs[?(@.name=="billTraffic")].lastSuccessTime"#,
+        description = "Time since usage was billed, as of the last look at the jobs."
+    ),
+    printcolumn(
+        name = "Jobs",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="JobsHealthy")].reason"#,
+        description = "Whether every job runs when it is due, or what keeps one.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Last Job",
+        type_ = "string",
+        json_path = ".status.lastJob",
+        description = "The run of a job that ended last.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Next Job",
+        type_ = "string",
+        json_path = ".status.nextJob",
+        description = "The job that is due next.",
+        priority = 1
     ),
     printcolumn(
         name = "OTLP",
@@ -227,6 +254,18 @@ pub struct TelecomClusterSpec {
     /// When a node counts as offline.
     #[serde(default)]
     pub node_health_check: NodeHealthCheck,
+    /// When billing, expiry of packages and the other jobs run, and where.
+    #[serde(default)]
+    pub jobs: Jobs,
+    /// How often `status.jobs` is brought up to date while nothing happens that needs attention, such as `5m`; from 10s to
+    /// 1h. What does is written at once.
+    #[serde(default = "default_job_status_interval")]
+    #[schemars(length(max = 16))]
+    #[x_kube(
+        validation = rules::duration("30s or 5m"),
+        validation = rules::duration_between("10s", "1h"),
+    )]
+    pub job_status_interval: String,
     /// How many days records are kept.
     #[serde(default)]
     pub retention: Retention,
@@ -276,6 +315,10 @@ fn default_termination_grace_period() -> i64 {
     30
 }
 
+fn default_job_status_interval() -> String {
+    "5m".into()
+}
+
 impl Default for TelecomClusterSpec {
     fn default() -> Self {
         Self {
@@ -307,6 +350,8 @@ impl Default for TelecomClusterSpec {
             telemetry: None,
             probes: Probes::default(),
             node_health_check: NodeHealthCheck::default(),
+            jobs: Jobs::default(),
+            job_status_interval: default_job_status_interval(),
             retention: Retention::default(),
             network_policy: NetworkPolicy::default(),
             logging: Logging::default(),

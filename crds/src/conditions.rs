@@ -61,6 +61,8 @@ published! {
         Progressing,
         #[doc = " A Prometheus can scrape the server as the manifest asks. Never gates Ready."]
         MonitoringReady,
+        #[doc = " Every job runs when it is due. Never gates Ready."]
+        JobsHealthy,
         #[doc = " The operator writes nothing because spec.paused is set. Never gates Ready."]
         Paused,
         #[doc = " Another manager keeps changing an object of the operator's. Never gates Ready."]
@@ -120,6 +122,8 @@ published! {
         WaitingForConfiguration,
         #[doc = " The schema is too new for the server image: use a newer image."]
         SchemaTooNew,
+        #[doc = " The database belongs to another TelecomCluster; the message says how to take it over."]
+        DatabaseInUse,
 
         #[doc = " Enough server Pods are ready."]
         Available,
@@ -153,6 +157,27 @@ published! {
         Disabled,
         #[doc = " The referenced metrics token is empty: /metrics is closed to everyone."]
         MetricsTokenEmpty,
+
+        #[doc = " Every job runs when it is due."]
+        JobsRunning,
+        #[doc = " No server has said yet what ran before; nothing is started until one has."]
+        WaitingForServer,
+        #[doc = " The last runs of a job failed; it is started again when it is due."]
+        JobFailing,
+        #[doc = " A job could not be started in time."]
+        MissedSchedule,
+        #[doc = " The schedule of a job cannot be used: it is not started."]
+        InvalidSchedule,
+        #[doc = " The time zone of a job is not known: it is not started."]
+        UnknownTimeZone,
+        #[doc = " The operator's clock is ahead of the database's: jobs wait until the database's has caught up."]
+        ClockAhead,
+        #[doc = " The server is too old to run jobs on demand: use a newer image."]
+        JobsUnsupported,
+        #[doc = " The server does not accept the operator's credential."]
+        JobsUnauthenticated,
+        #[doc = " No server answers the operator, so jobs are not started."]
+        ServerUnreachable,
 
         #[doc = " spec.paused is true: the operator writes nothing but the status."]
         Paused,

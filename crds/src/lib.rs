@@ -12,6 +12,7 @@ mod database;
 mod defaults;
 mod definition;
 pub mod generated;
+mod jobs;
 mod logging;
 mod metrics;
 mod network_policy;
@@ -31,6 +32,7 @@ pub use cluster::{DeletionPolicy, TelecomCluster, TelecomClusterSpec, UpgradePol
 pub use conditions::{ConditionType, Reason};
 pub use database::{Database, EmbeddedDatabase, EmbeddedStorage};
 pub use definition::definition;
+pub use jobs::{Job, JobExecution, JobName, Jobs};
 pub use logging::{LogFormat, LogLevel, Logging};
 pub use metrics::{Metrics, RelabelAction, RelabelConfig, ServiceMonitor};
 pub use network_policy::NetworkPolicy;
@@ -40,7 +42,7 @@ pub use probes::{LivenessProbe, Probes, ReadinessProbe, StartupProbe};
 pub use retention::Retention;
 pub use secret_ref::SecretKeyRef;
 pub use service::{ExternalTrafficPolicy, Service, ServiceType};
-pub use status::{Endpoints, TelecomClusterStatus};
+pub use status::{Endpoints, JobResult, JobStatus, TelecomClusterStatus};
 pub use telemetry::{SignalEndpoints, Telemetry, TelemetryProtocol};
 
 /// API group of the resource.

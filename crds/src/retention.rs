@@ -39,6 +39,10 @@ pub struct Retention {
     #[serde(default = "days::<400>")]
     #[schemars(range(min = 93, max = 3660))]
     pub status_history_days: i32,
+    /// Runs of jobs, as `JobManage` lists them.
+    #[serde(default = "days::<30>")]
+    #[schemars(range(min = 1, max = 3660))]
+    pub job_run_days: i32,
 }
 
 const fn days<const DAYS: i32>() -> i32 {
@@ -53,6 +57,7 @@ impl Default for Retention {
             hourly_days: days::<100>(),
             daily_days: days::<800>(),
             status_history_days: days::<400>(),
+            job_run_days: days::<30>(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the operator reports about a `TelecomCluster`.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,80 @@ pub struct TelecomClusterStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions_schema")]
     pub conditions: Vec<Condition>,
+    /// The jobs by name, as last looked at: a sampled view, brought up to date every `jobStatusInterval` and whenever
+    /// something needs attention. Metrics and `JobManage` have the present.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub jobs: Vec<JobStatus>,
+    /// Value of the annotation `telecom.dev/run-job` that was acted upon last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub last_handled_request: Option<String>,
+    /// The run of a job that ended last, in a few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_job: Option<String>,
+    /// The job that is due next, in a few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub next_job: Option<String>,
+}
+
+/// How one job stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobStatus {
+    /// Which job, as in `spec.jobs`.
+    #[schemars(length(min = 1, max = 64))]
+    pub name: String,
+    /// The schedule in force, such as `every 5s` or `0 * * * * UTC`.
+    #[schemars(length(max = 256))]
+    pub schedule: String,
+    /// Hash of the schedule in force. Another one starts anew from its `anchor`.
+    #[schemars(length(max = 64))]
+    pub schedule_hash: String,
+    /// Nothing that was due up to this moment runs: when the schedule came into force.
+    pub anchor: Time,
+    /// Whether the manifest suspends it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
+    /// Whether it was running at the last look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub active: bool,
+    /// When the last run that was started had been due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_schedule_time: Option<Time>,
+    /// When a run last ended well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_success_time: Option<Time>,
+    /// How the last run that was due ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_result: Option<JobResult>,
+    /// Why the last run failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub last_error: Option<String>,
+    /// When it is due next, if it is due every 5 minutes or less often.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_schedule_time: Option<Time>,
+    /// Runs that failed since the last that ended well.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub consecutive_failures: i32,
+}
+
+/// How a run that was due ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum JobResult {
+    /// Well.
+    Succeeded,
+    /// Badly: `lastError` says why.
+    Failed,
+    /// It did not start in time.
+    Missed,
 }
 
 /// Addresses inside the cluster.

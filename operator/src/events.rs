@@ -39,13 +39,15 @@ pub fn tone(reason: Reason) -> Tone {
         | Reason::Paused
         | Reason::NotPaused
         | Reason::NotContended
-        | Reason::EmbeddedDatabaseKept => Tone::Good,
+        | Reason::EmbeddedDatabaseKept
+        | Reason::JobsRunning => Tone::Good,
         Reason::DatabasePending
         | Reason::ExternalConfigured
         | Reason::MigrationRunning
         | Reason::WaitingForDatabase
         | Reason::WaitingForConfiguration
         | Reason::WaitingForPrerequisites
+        | Reason::WaitingForServer
         | Reason::RolloutInProgress => Tone::Waiting,
         Reason::SecretNotFound
         | Reason::SecretKeyMissing
@@ -59,6 +61,7 @@ pub fn tone(reason: Reason) -> Tone {
         | Reason::DatabaseSecretLost
         | Reason::MigrationFailed
         | Reason::SchemaTooNew
+        | Reason::DatabaseInUse
         | Reason::ImagePullFailed
         | Reason::ContainerCrashing
         | Reason::PodUnschedulable
@@ -66,6 +69,14 @@ pub fn tone(reason: Reason) -> Tone {
         | Reason::ConfigInvalid
         | Reason::PodCreationFailed
         | Reason::MetricsTokenEmpty
+        | Reason::JobFailing
+        | Reason::MissedSchedule
+        | Reason::InvalidSchedule
+        | Reason::UnknownTimeZone
+        | Reason::ClockAhead
+        | Reason::JobsUnsupported
+        | Reason::JobsUnauthenticated
+        | Reason::ServerUnreachable
         | Reason::Contended
         | Reason::InternalError => Tone::Problem,
     }
@@ -73,7 +84,8 @@ pub fn tone(reason: Reason) -> Tone {
 
 /// Whether the step from one reason of a condition to the next deserves an event, and of which type.
 pub fn edge(kind: ConditionType, before: Option<Reason>, now: Reason) -> Option<EventType> {
-    if before == Some(now) {
+    // The job loops tell theirs, which name the job.
+    if before == Some(now) || kind == ConditionType::JobsHealthy {
         return None;
     }
     let recovered = before.is_some_and(|before| tone(before) == Tone::Problem);
@@ -94,6 +106,7 @@ pub fn edge(kind: ConditionType, before: Option<Reason>, now: Reason) -> Option<
                 | ConditionType::ServerAvailable
                 | ConditionType::Progressing
                 | ConditionType::MonitoringReady
+                | ConditionType::JobsHealthy
                 | ConditionType::Contended => false,
             };
             let repeats = matches!(kind, ConditionType::Progressing);
@@ -211,6 +224,21 @@ mod tests {
                 R::Available,
                 None,
             ),
+            (
+                C::MigrationsApplied,
+                Some(R::MigrationRunning),
+                R::DatabaseInUse,
+                warning,
+            ),
+            (
+                C::MigrationsApplied,
+                Some(R::DatabaseInUse),
+                R::Applied,
+                normal,
+            ),
+            (C::JobsHealthy, None, R::WaitingForServer, None),
+            (C::JobsHealthy, Some(R::JobsRunning), R::JobFailing, None),
+            (C::JobsHealthy, Some(R::JobFailing), R::JobsRunning, None),
         ];
         for (kind, before, now, expected) in steps {
             assert_eq!(

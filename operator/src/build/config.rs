@@ -92,6 +92,7 @@ struct Retention {
     hourly_days: i32,
     daily_days: i32,
     status_history_days: i32,
+    job_run_days: i32,
 }
 
 #[derive(Serialize)]
@@ -227,6 +228,7 @@ fn retention(days: &telecom_crds::Retention) -> Retention {
         hourly_days: days.hourly_days,
         daily_days: days.daily_days,
         status_history_days: days.status_history_days,
+        job_run_days: days.job_run_days,
     }
 }
 

@@ -87,7 +87,7 @@ fn observed(look: &Look<'_>) -> TelecomClusterStatus {
         version: image.as_deref().and_then(tag).map(str::to_owned),
         image,
         endpoints: endpoints(look, &name),
-        conditions: Vec::new(),
+        ..TelecomClusterStatus::default()
     }
 }
 

@@ -16,6 +16,13 @@ async fn an_empty_spec_gets_every_default() {
         database: {maxConnections: 10, pooler: false}
         deletionPolicy: Delete
         imagePullPolicy: IfNotPresent
+        jobs:
+          refreshServerStatus: {execution: Server, suspend: false, timeoutSeconds: 600}
+          packageExpiring: {execution: Server, suspend: false, timeoutSeconds: 600}
+          billTraffic: {execution: Server, suspend: false, timeoutSeconds: 600}
+          recordNodeStatusHistory: {execution: Server, suspend: false, timeoutSeconds: 600}
+          refreshNodeStatusView: {execution: Server, suspend: false, timeoutSeconds: 600}
+        jobStatusInterval: 5m
         logging: {format: Json, level: info}
         metrics: {enabled: true, exportIntervalSeconds: 15, serviceMonitor: {enabled: true}}
         minReadySeconds: 0
@@ -28,7 +35,8 @@ async fn an_empty_spec_gets_every_default() {
           readiness: {failureThreshold: 3, periodSeconds: 5, successThreshold: 1, timeoutSeconds: 3}
           startup: {failureThreshold: 60, periodSeconds: 1, timeoutSeconds: 3}
         replicas: 1
-        retention: {dailyDays: 800, hourlyDays: 100, quarterHourDays: 35, rawUsageDays: 14, statusHistoryDays: 400}
+        retention:
+          {dailyDays: 800, hourlyDays: 100, jobRunDays: 30, quarterHourDays: 35, rawUsageDays: 14, statusHistoryDays: 400}
         service: {type: ClusterIP}
         terminationGracePeriodSeconds: 30
         upgradePolicy: Automatic
@@ -162,7 +170,7 @@ async fn an_empty_spec_gets_every_default() {
 #[case::retention_in_part(
     "{retention: {rawUsageDays: 7, dailyDays: 3650}}",
     "/retention",
-    "{dailyDays: 3650, hourlyDays: 100, quarterHourDays: 35, rawUsageDays: 7, statusHistoryDays: 400}"
+    "{dailyDays: 3650, hourlyDays: 100, jobRunDays: 30, quarterHourDays: 35, rawUsageDays: 7, statusHistoryDays: 400}"
 )]
 #[case::retention_all_the_same(
     "{retention: {rawUsageDays: 32, quarterHourDays: 32, hourlyDays: 32, dailyDays: 32, statusHistoryDays: 93}}",
