@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kube::KubeSchema;
+use kube::core::Rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,11 @@ impl fmt::Display for JobName {
 /// When the cluster's jobs run, and where. Each has a schedule of its own and runs also when nothing is said about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = pod_needs_a_period("refreshServerStatus"),
+    validation = pod_needs_a_period("packageExpiring"),
+    validation = pod_needs_a_period("billTraffic"),
+)]
 pub struct Jobs {
     /// Tells from the age of their heartbeats which node servers are online. Unset: every half of
     /// `nodeHealthCheck.offlineTimeout`, in whole seconds.
@@ -95,10 +101,32 @@ impl Jobs {
 /// When one job runs, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = rules::forbidden(
+        "!has(self.schedule) || !has(self.interval)",
+        ".interval",
+        "not together with schedule: remove one of the two",
+    ),
+    validation = rules::forbidden(
+        "!has(self.timeZone) || has(self.schedule)",
+        ".timeZone",
+        "only together with schedule: an interval knows no clocks",
+    ),
+    validation = long_enough_for_a_pod(),
+)]
 pub struct Job {
     /// When it is due: minute, hour, day of the month, month and day of the week, as in crontab(5), such as `*/5 * * * *`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
+    #[x_kube(
+        validation = rules::cron::no_zone(),
+        validation = rules::cron::five_fields(),
+        validation = rules::cron::field(&rules::cron::MINUTE),
+        validation = rules::cron::field(&rules::cron::HOUR),
+        validation = rules::cron::field(&rules::cron::DAY),
+        validation = rules::cron::field(&rules::cron::MONTH),
+        validation = rules::cron::field(&rules::cron::WEEKDAY),
+    )]
     pub schedule: Option<String>,
     /// Time from one run to the next, such as `15s`, instead of a schedule; from 1s to 24h.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +139,7 @@ pub struct Job {
     /// Time zone whose clocks the schedule means, such as `Europe/Berlin`. Unset: UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
+    #[x_kube(validation = rules::time_zone())]
     pub time_zone: Option<String>,
     /// Whether no new run starts. One that runs goes on, and what was left out is not made up for, but for the
     /// latest slot if it is not too late for it.
@@ -138,6 +167,28 @@ pub enum JobExecution {
     Server,
     /// In a Pod of its own.
     Pod,
+}
+
+/// A job whose own period is too short for a Pod of its own.
+fn pod_needs_a_period(job: &str) -> Rule {
+    rules::required(
+        &format!(
+            "self.{job}.execution != 'Pod' || has(self.{job}.schedule) || has(self.{job}.interval)"
+        ),
+        &format!(".{job}.interval"),
+        "needed with execution: Pod: an interval of 60s or more, or a schedule",
+    )
+}
+
+/// A Pod for each run, once a minute at most.
+fn long_enough_for_a_pod() -> Rule {
+    let duration = rules::DURATION;
+    Rule::new(format!(
+        "self.execution != 'Pod' || !has(self.interval) || !self.interval.matches('{duration}') || \
+         !self.interval.matches('[1-9]') || duration(self.interval) >= duration('60s')"
+    ))
+    .message("must be 60s or more with execution: Pod, which makes a Pod for each run")
+    .field_path(".interval")
 }
 
 const fn default_timeout() -> i64 {

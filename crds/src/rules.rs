@@ -2,6 +2,8 @@
 
 use kube::core::{Reason, Rule};
 
+pub mod cron;
+
 const HOST: &str = "([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])";
 const PORT: &str =
     "(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?";
@@ -86,6 +88,14 @@ pub fn duration_between(least: &str, most: &str) -> Rule {
 
 /// Hours, minutes and seconds, in this order; also matches the empty string.
 pub const DURATION: &str = "^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$";
+
+/// The name of a time zone; whether there is one of that name only the operator's copy of the database knows.
+pub fn time_zone() -> Rule {
+    Rule::new(
+        "self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$') && self.lowerAscii() != 'local'",
+    )
+    .message("must be the name of a time zone in the IANA database, such as Europe/Berlin or UTC")
+}
 
 /// Two optional durations of one object: `short` must not be longer than `long`.
 pub fn not_longer(short: &str, long: &str, message: &str) -> Rule {

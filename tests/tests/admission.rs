@@ -7,6 +7,7 @@ mod admission {
     mod api;
     mod changes;
     mod explain;
+    mod jobs;
     mod names;
     mod refused_parts;
     mod refused_policy;

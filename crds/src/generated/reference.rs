@@ -34,6 +34,9 @@ at most 40 characters long, so that the names of all objects made from it stay w
 /// Fields that refer to a key of a Secret are described once.
 const SECRET_KEY: &str = "key of a Secret";
 const SECRET_REF: &str = "SecretRef";
+/// And so are the jobs, which have all the same fields.
+const JOB: &str = "job";
+const JOBS: &str = ".spec.jobs.";
 
 /// Writes the whole reference.
 pub fn write(definition: &Value) -> String {
@@ -49,6 +52,11 @@ pub fn write(definition: &Value) -> String {
         secret["description"] =
             "What each field whose name ends in `SecretRef` consists of.".into();
         section(&mut out, "", SECRET_KEY, &secret);
+    }
+    let job = format!("{root}/spec/properties/jobs/properties/billTraffic");
+    if let Some(mut job) = definition.pointer(&job).cloned() {
+        job["description"] = "What each field of `spec.jobs` consists of.".into();
+        section(&mut out, "", JOB, &job);
     }
     out
 }
@@ -76,7 +84,7 @@ fn section(out: &mut String, path: &str, title: &str, schema: &Value) {
     rules(out, path, schema, properties);
     for (name, property) in properties {
         let (path, title) = (format!("{path}.{name}"), format!("{title}.{name}"));
-        if core_type(&path).is_some() || name.ends_with(SECRET_REF) {
+        if core_type(&path).is_some() || name.ends_with(SECRET_REF) || is_job(&path) {
             continue;
         }
         match property.get("items") {
@@ -122,6 +130,11 @@ fn validations(schema: &Value) -> impl Iterator<Item = &Value> {
         .flatten()
 }
 
+fn is_job(path: &str) -> bool {
+    path.strip_prefix(JOBS)
+        .is_some_and(|name| !name.contains('.'))
+}
+
 /// The type in words, with what bounds it.
 fn kind(path: &str, schema: &Value) -> String {
     if let Some(name) = core_type(path) {
@@ -129,6 +142,9 @@ fn kind(path: &str, schema: &Value) -> String {
     }
     if path.ends_with(SECRET_REF) {
         return format!("[{SECRET_KEY}](#key-of-a-secret)");
+    }
+    if is_job(path) {
+        return format!("[{JOB}](#{JOB})");
     }
     let kind = match schema.get("type").and_then(Value::as_str) {
         Some("array") => {

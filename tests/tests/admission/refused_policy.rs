@@ -141,6 +141,14 @@ use super::api::{dry_run, manifest};
     "{retention: {statusHistoryDays: 3661}}",
     "spec.retention.statusHistoryDays: Invalid value: 3661: spec.retention.statusHistoryDays in body should be less than or equal to 3660"
 )]
+#[case::runs_for_less_than_a_day(
+    "{retention: {jobRunDays: 0}}",
+    "spec.retention.jobRunDays: Invalid value: 0: spec.retention.jobRunDays in body should be greater than or equal to 1"
+)]
+#[case::runs_too_long(
+    "{retention: {jobRunDays: 3661}}",
+    "spec.retention.jobRunDays: Invalid value: 3661: spec.retention.jobRunDays in body should be less than or equal to 3660"
+)]
 #[case::retention_as_duration(
     "{retention: {rawUsageDays: 14d}}",
     r#"spec.retention.rawUsageDays: Invalid value: "string": spec.retention.rawUsageDays in body must be of type integer: "string""#
