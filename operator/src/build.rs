@@ -14,6 +14,7 @@ mod database;
 mod deployment;
 mod disruption_budget;
 mod environment;
+mod job_run;
 mod keys;
 mod migration;
 mod network_policy;
@@ -25,6 +26,7 @@ mod service_account;
 mod service_monitor;
 
 pub use config::{GRPC_PORT, HTTP_PORT, SERVER_DEFAULTS};
+pub use job_run::{JobRunKey, JobRunPod, job_run};
 pub use migration::Migration;
 pub use object::{BuildError, Object, Replacement};
 

@@ -16,6 +16,8 @@ pub const CLUSTER_LABEL: &str = "telecom.dev/cluster";
 pub const SCRAPE_LABEL: &str = "telecom.dev/scrape";
 /// Label: the config hash of a server Pod, so that unused ConfigMaps can be found through ReplicaSets.
 pub const CONFIG_LABEL: &str = "telecom.dev/config";
+/// Label: which job a batch/v1 Job and its Pods run.
+pub const JOB_LABEL: &str = "telecom.dev/job";
 
 /// Annotation: hash of the object as the operator last sent it.
 pub const APPLIED_ANNOTATION: &str = "telecom.dev/applied";
@@ -32,6 +34,11 @@ pub const REPLICAS_BY_AUTOSCALER: &str = "autoscaler";
 /// Annotation on a TelecomCluster: a new value asks for new keys. On a Secret with a generated key: the
 /// value that was last honoured.
 pub const ROTATE_KEYS_ANNOTATION: &str = "telecom.dev/rotate-keys";
+/// Annotation on a TelecomCluster: the uid of another one whose database it may take over.
+pub const ADOPT_DATABASE_ANNOTATION: &str = "telecom.dev/adopt-database";
+/// Annotation on the embedded database's volume claim: uid of the TelecomCluster that migrated it last, so
+/// that data which was retained is taken over by the next one.
+pub const DATABASE_OWNER_ANNOTATION: &str = "telecom.dev/database-owner";
 /// Annotation on server Pods: hash of every Secret value that reaches them by environment.
 pub const SECRETS_ANNOTATION: &str = "telecom.dev/secrets";
 
@@ -53,6 +60,8 @@ pub enum Component {
     Server,
     /// The migration Job.
     Migration,
+    /// The Jobs of `execution: Pod`.
+    Job,
     /// The embedded PostgreSQL.
     Database,
 }
@@ -62,13 +71,14 @@ impl Component {
         match self {
             Self::Server => "server",
             Self::Migration => "migration",
+            Self::Job => "job",
             Self::Database => "database",
         }
     }
 
     const fn app(self) -> &'static str {
         match self {
-            Self::Server | Self::Migration => "telecom-server",
+            Self::Server | Self::Migration | Self::Job => "telecom-server",
             Self::Database => "postgres",
         }
     }
@@ -113,6 +123,11 @@ pub fn config(cluster: &str, hash: &str) -> String {
 /// Name of the migration Job of this hash.
 pub fn migration(cluster: &str, hash: &str) -> String {
     format!("{cluster}-migrate-{hash}")
+}
+
+/// Name of the batch/v1 Job that does one run of a job: the same for the same key, whoever asks.
+pub fn job(cluster: &str, job: &str, key: &str) -> String {
+    format!("{cluster}-job-{}", short_hash(format!("{job}\n{key}")))
 }
 
 /// The labels by which a workload's Pods are selected. They never change: selectors are immutable.

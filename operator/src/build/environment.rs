@@ -10,6 +10,13 @@ use crate::names;
 use crate::references::{Facts, SecretKey};
 use crate::validate::{DatabaseSource, Validated};
 
+/// What reaches those that only work on the database: the migration and the Jobs of `execution: Pod`.
+const OF_DATABASE: [&str; 3] = [
+    "TELECOM__DATABASE__URL",
+    "TELECOM__DATABASE__DIRECT_URL",
+    "TELECOM__OTEL__HEADERS",
+];
+
 /// The secrets of the server and of the migration.
 pub(super) struct Environment {
     /// What `serve` gets.
@@ -27,7 +34,17 @@ struct Entry {
     variable: &'static str,
     secret: SecretKey,
     hash: Option<String>,
-    migration: bool,
+}
+
+/// Whether a variable of the server's is one that a Job of `execution: Pod` gets too: no key, no token.
+pub(super) fn reaches_job_runs(variable: &str) -> bool {
+    !variable.starts_with("TELECOM__") || OF_DATABASE.contains(&variable)
+}
+
+impl Entry {
+    fn migration(&self) -> bool {
+        OF_DATABASE.contains(&self.variable)
+    }
 }
 
 pub(super) fn build(cluster: &Validated, facts: &Facts, generated: &Generated) -> Environment {
@@ -35,9 +52,9 @@ pub(super) fn build(cluster: &Validated, facts: &Facts, generated: &Generated) -
     let variables = |entries: &mut dyn Iterator<Item = &Entry>| entries.map(variable).collect();
     Environment {
         server: variables(&mut entries.iter()),
-        migration: variables(&mut entries.iter().filter(|entry| entry.migration)),
+        migration: variables(&mut entries.iter().filter(|entry| entry.migration())),
         server_hash: hash(entries.iter()),
-        migration_hash: hash(entries.iter().filter(|entry| entry.migration)),
+        migration_hash: hash(entries.iter().filter(|entry| entry.migration())),
     }
 }
 
@@ -52,41 +69,28 @@ fn entries(cluster: &Validated, facts: &Facts, generated: &Generated) -> Vec<Ent
         variable: "TELECOM__DATABASE__URL",
         secret: database.url.clone(),
         hash: url_hash,
-        migration: true,
     }];
     let telemetry = cluster.telemetry.as_ref();
-    for (variable, secret, migration) in [
+    for (variable, secret) in [
         (
             "TELECOM__DATABASE__DIRECT_URL",
             database.direct_url.as_ref(),
-            true,
         ),
-        (
-            "TELECOM__DATABASE__READ_URL",
-            database.read_url.as_ref(),
-            false,
-        ),
-        (
-            "TELECOM__AUTH__JWT_SECRET",
-            cluster.auth.keys.given(),
-            false,
-        ),
+        ("TELECOM__DATABASE__READ_URL", database.read_url.as_ref()),
+        ("TELECOM__AUTH__JWT_SECRET", cluster.auth.keys.given()),
         (
             "TELECOM__METRICS__BEARER_TOKEN",
             cluster.metrics.token.as_ref(),
-            false,
         ),
         (
             "TELECOM__OTEL__HEADERS",
             telemetry.and_then(|telemetry| telemetry.headers.as_ref()),
-            true,
         ),
     ] {
         entries.extend(secret.map(|secret| Entry {
             variable,
             secret: secret.clone(),
             hash: fact(secret),
-            migration,
         }));
     }
     let keys = keys::variables(cluster, facts, generated);
@@ -94,7 +98,6 @@ fn entries(cluster: &Validated, facts: &Facts, generated: &Generated) -> Vec<Ent
         variable: key.name,
         secret: key.secret,
         hash: Some(key.hash),
-        migration: false,
     }));
     entries
 }

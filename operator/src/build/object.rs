@@ -22,6 +22,9 @@ pub enum BuildError {
         /// Why.
         source: serde_json::Error,
     },
+    /// A Deployment without the server.
+    #[error("the Deployment {0} has no container named server")]
+    NoServer(String),
     /// The server's configuration.
     #[error("cannot write the server's configuration: {0}")]
     Config(#[from] serde_yaml::Error),

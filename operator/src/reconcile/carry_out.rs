@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
+use kube::api::DynamicObject;
 use serde_json::Value;
 use telecom_crds::TelecomCluster;
 
@@ -15,7 +16,7 @@ use crate::build::{HandOver, Object, Plan};
 use crate::dereference::{ReadError, World};
 use crate::kinds::Kind;
 use crate::migration::{self, ATTEMPT_ANNOTATION, INPUTS_ANNOTATION, JobState, Situation, Step};
-use crate::names::{self, HAND_OVER_MANAGER};
+use crate::names::{self, Component, HAND_OVER_MANAGER};
 use crate::podreason::{self, Cause};
 use crate::stores::{ClusterKey, ObjectName};
 
@@ -246,9 +247,17 @@ impl Hands<'_> {
         let wanted_job = plan.migration.job.as_ref().map(|job| job.name.as_str());
         let mut in_use: BTreeSet<String> = self.world.mounted_config_maps();
         in_use.insert(plan.config_map.clone());
+        let runs = names::selector(&self.key.name, Component::Job);
+        let is_run = |object: &DynamicObject| {
+            let labels = object.labels();
+            runs.iter()
+                .all(|(key, value)| labels.get(key) == Some(value))
+        };
         let mut doomed = Vec::new();
         for ((kind, name), object) in &self.world.shelf {
             match kind {
+                // Those of runs end by themselves.
+                Kind::Job if is_run(object) => in_use.extend(mounted(&object.data)),
                 Kind::Job if Some(name.as_str()) != wanted_job => {
                     let job = self.world.job(name).ok().flatten();
                     if matches!(migration::job_state(job.as_ref()), JobState::Running { .. }) {
@@ -283,7 +292,11 @@ fn mounted(data: &Value) -> Vec<String> {
     volumes
         .into_iter()
         .flatten()
-        .filter_map(|volume| volume.pointer("/configMap/name")?.as_str())
+        .filter_map(|volume| {
+            volume
+                .pointer("/projected/sources/0/configMap/name")?
+                .as_str()
+        })
         .map(str::to_owned)
         .collect()
 }
