@@ -109,7 +109,7 @@ pub fn build(
     foundation.extend(service::build(cluster)?);
     Ok(Plan {
         absent: absent(cluster, live),
-        database: database::build(cluster, generated)?,
+        database: database::build(cluster, live, &migration, generated)?,
         foundation,
         migration,
         hand_over: hand_over(cluster, live),

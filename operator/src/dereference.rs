@@ -195,6 +195,10 @@ fn live_claim(claim: &PersistentVolumeClaim) -> Option<LiveClaim> {
         .and_then(|resources| resources.requests.as_ref());
     Some(LiveClaim {
         uid: claim.uid().unwrap_or_default(),
+        owner: claim
+            .annotations()
+            .get(names::DATABASE_OWNER_ANNOTATION)
+            .cloned(),
         size: requests
             .and_then(|requests| requests.get("storage"))
             .map(|size| size.0.clone())

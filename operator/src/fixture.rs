@@ -97,6 +97,7 @@ pub fn generated() -> Generated {
 pub fn claim(size: &str, storage_class: Option<&str>) -> LiveClaim {
     LiveClaim {
         uid: "99999999-0000-0000-0000-000000000000".to_owned(),
+        owner: None,
         size: size.to_owned(),
         storage_class: storage_class.map(str::to_owned),
     }

@@ -211,6 +211,7 @@ impl LastWords {
             "DatabaseAuthenticationFailed" => Reason::DatabaseAuthenticationFailed,
             "MigrationFailed" => Reason::MigrationFailed,
             "SchemaTooNew" => Reason::SchemaTooNew,
+            "DatabaseInUse" => Reason::DatabaseInUse,
             _ => otherwise,
         }
     }

@@ -130,6 +130,8 @@ pub struct LiveDeployment {
 pub struct LiveClaim {
     /// `metadata.uid`: a new claim is a new, empty database.
     pub uid: String,
+    /// Annotation [`names::DATABASE_OWNER_ANNOTATION`].
+    pub owner: Option<String>,
     /// `spec.resources.requests.storage`.
     pub size: String,
     /// `spec.storageClassName`.

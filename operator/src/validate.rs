@@ -16,7 +16,7 @@ use telecom_crds::{
     TelecomCluster, TelemetryProtocol,
 };
 
-use crate::names::ROTATE_KEYS_ANNOTATION;
+use crate::names::{ADOPT_DATABASE_ANNOTATION, ROTATE_KEYS_ANNOTATION};
 use crate::references::{Facts, SecretKey, UrlFacts};
 
 mod auth;
@@ -77,6 +77,8 @@ pub struct Validated {
     pub retain: bool,
     /// Value of the annotation that asks for new keys.
     pub rotate_keys: Option<String>,
+    /// Uid of the TelecomCluster whose database this one may take over.
+    pub adopt_database: Option<String>,
     /// The server's image.
     pub image: Image,
     /// Who sets the number of replicas.
@@ -313,6 +315,7 @@ pub fn validate(
             DeletionPolicy::Delete => false,
         },
         rotate_keys: cluster.annotations().get(ROTATE_KEYS_ANNOTATION).cloned(),
+        adopt_database: adopt_database(cluster, facts, &database),
         image: image::resolve(spec, &facts.live, operator),
         scaling: spec
             .autoscaling
@@ -334,6 +337,20 @@ pub fn validate(
         network_policy: Some(spec.network_policy.clone()).filter(|policy| policy.enabled),
         operator_namespace: operator.operator_namespace.clone(),
     })
+}
+
+/// As the manifest says; else the one that a retained volume was last migrated by, which was of the same name.
+fn adopt_database(cluster: &TelecomCluster, facts: &Facts, database: &Database) -> Option<String> {
+    let given = cluster.annotations().get(ADOPT_DATABASE_ANNOTATION);
+    let retained = match database.source {
+        DatabaseSource::Embedded(_) => facts.live.database_claim.as_ref(),
+        DatabaseSource::External(_) => None,
+    };
+    given
+        .filter(|uid| !uid.is_empty())
+        .or_else(|| retained?.owner.as_ref())
+        .filter(|uid| cluster.metadata.uid.as_ref() != Some(uid))
+        .cloned()
 }
 
 fn metrics(scope: &secrets::Scope<'_>, problems: &mut Vec<Problem>) -> Metrics {

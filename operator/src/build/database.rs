@@ -13,10 +13,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Generated;
+use super::migration::Migration;
 use super::object::{BuildError, Object, metadata, retainable};
 use super::{pod, secrets};
 use crate::kinds::Kind;
 use crate::names::{self, Component, DATABASE_PASSWORD_KEY};
+use crate::references::Live;
 use crate::validate::{DatabaseSource, Embedded, Validated};
 
 /// PostgreSQL's port.
@@ -34,25 +36,46 @@ const PASSWORD_FOLDER: &str = "/etc/telecom";
 const ACCOUNT_FOLDER: &str = "/run/telecom";
 
 /// Secret, volume claim, Service and StatefulSet; nothing for an external database.
-pub(super) fn build(cluster: &Validated, generated: &Generated) -> Result<Vec<Object>, BuildError> {
+pub(super) fn build(
+    cluster: &Validated,
+    live: &Live,
+    migration: &Migration,
+    generated: &Generated,
+) -> Result<Vec<Object>, BuildError> {
     let embedded = match &cluster.database.source {
         DatabaseSource::Embedded(embedded) => embedded,
         DatabaseSource::External(_) => return Ok(Vec::new()),
     };
     Ok(vec![
         secrets::database(cluster, generated)?,
-        claim(cluster, embedded)?,
+        claim(cluster, embedded, owner(cluster, live, migration))?,
         service(cluster)?,
         stateful_set(cluster, embedded)?,
     ])
 }
 
+/// Whose the data is. Until the migration has handed it over it is that of the one before.
+fn owner<'a>(cluster: &'a Validated, live: &'a Live, migration: &Migration) -> &'a str {
+    let before = live.database_claim.as_ref();
+    before
+        .and_then(|claim| claim.owner.as_deref())
+        .filter(|_| migration.pending)
+        .unwrap_or(&cluster.owner.uid)
+}
+
 /// A claim of its own rather than a claim template: those of a StatefulSet cannot grow.
-fn claim(cluster: &Validated, embedded: &Embedded) -> Result<Object, BuildError> {
+fn claim(cluster: &Validated, embedded: &Embedded, owner: &str) -> Result<Object, BuildError> {
     let name = names::postgres_data(&cluster.name);
     let size = Quantity(embedded.size.clone());
+    let owner = (
+        names::DATABASE_OWNER_ANNOTATION.to_owned(),
+        owner.to_owned(),
+    );
     let claim = PersistentVolumeClaim {
-        metadata: retainable(cluster, name.clone(), Component::Database),
+        metadata: ObjectMeta {
+            annotations: Some([owner].into()),
+            ..retainable(cluster, name.clone(), Component::Database)
+        },
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
             storage_class_name: embedded.storage_class.clone(),

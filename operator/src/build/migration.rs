@@ -1,7 +1,7 @@
 //! The migration: when one is needed, and the Job that does it.
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
-use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::config::Config;
@@ -22,15 +22,16 @@ const KEPT_SECONDS: i32 = 3 * 3600;
 /// The migration that the wanted image needs on the wanted database.
 #[derive(Debug, Clone)]
 pub struct Migration {
-    /// Hash of image, arguments and database: one migration for each. Unknown until the embedded
-    /// database has a volume.
+    /// Hash of image, arguments, database and cluster: one migration for each. Unknown until the embedded
+    /// database has a volume. A cluster that was deleted and made again is another one, and has to be told
+    /// to the database.
     pub hash: Option<String>,
     /// Whether it has yet to succeed.
     pub pending: bool,
     /// The Job, named by the hash; to be created, never changed. A failed one is deleted before the next attempt.
     pub job: Option<Object>,
     /// Changes with everything that may make a failed migration succeed: image, configuration, the
-    /// values of its Secrets. A new one is reason to try again at once.
+    /// values of its Secrets, whose database may be taken over. A new one is reason to try again at once.
     pub attempt: String,
 }
 
@@ -41,13 +42,21 @@ pub(super) fn build(
     environment: &Environment,
 ) -> Result<Migration, BuildError> {
     let hash = identity(cluster, live).map(|database| {
-        let parts = [cluster.image.reference.as_str(), &ARGS.join(" "), &database];
+        let parts = [
+            cluster.image.reference.as_str(),
+            &ARGS.join(" "),
+            &database,
+            &cluster.owner.uid,
+        ];
         names::short_hash(parts.join("\n"))
     });
     let done = hash.as_deref().is_some_and(|hash| is_done(live, hash));
     let attempt = names::short_hash(format!(
-        "{}\n{}\n{}",
-        cluster.image.reference, config.hash, environment.migration_hash
+        "{}\n{}\n{}\n{}",
+        cluster.image.reference,
+        config.hash,
+        environment.migration_hash,
+        cluster.adopt_database.as_deref().unwrap_or_default()
     ));
     let job = match &hash {
         Some(hash) => Some(job(cluster, config, environment, hash)?),
@@ -78,6 +87,17 @@ fn is_done(live: &Live, hash: &str) -> bool {
         || live.migrations_succeeded.contains(hash)
 }
 
+/// What the database is told of the one whom it belongs to. A server that is older does not look at it.
+fn ownership(cluster: &Validated) -> impl Iterator<Item = EnvVar> {
+    let adopt = cluster.adopt_database.clone();
+    [
+        ("TELECOM_CLUSTER_UID", Some(cluster.owner.uid.clone())),
+        ("TELECOM_ADOPT_DATABASE", adopt),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some(pod::plain(name, value?)))
+}
+
 fn job(
     cluster: &Validated,
     config: &Config,
@@ -87,7 +107,9 @@ fn job(
     let name = names::migration(&cluster.name, hash);
     let mut labels = cluster.pod.labels.clone();
     labels.extend(names::labels(&cluster.name, Component::Migration));
-    let container = pod::container(cluster, "migrate", &ARGS, &environment.migration);
+    let mut variables = environment.migration.clone();
+    variables.extend(ownership(cluster));
+    let container = pod::container(cluster, "migrate", &ARGS, &variables);
     let job = Job {
         metadata: metadata(cluster, name.clone(), Component::Migration),
         spec: Some(JobSpec {

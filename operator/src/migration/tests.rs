@@ -149,6 +149,8 @@ fn what_is_not_our_json_is_quoted_from_its_end() {
         words.reason(Reason::MigrationFailed),
         Reason::MigrationFailed
     );
+    let taken = LastWords::read(r#"{"reason":"DatabaseInUse","message":"m"}"#).unwrap();
+    assert_eq!(taken.reason(Reason::MigrationFailed), Reason::DatabaseInUse);
     let logged = "{\"level\":\"info\"}\n{\"reason\":\"SchemaTooNew\",\"message\":\"m\"}";
     assert_eq!(
         LastWords::read(logged)

@@ -89,6 +89,85 @@ fn a_migration_is_remembered_after_its_job_is_gone() {
     assert!(plan(&demo("{}"), &other).migration.pending);
 }
 
+/// The environment of the migration that is told to the database, and nobody else.
+fn ownership(plan: &Plan) -> Vec<(String, String)> {
+    let job = plan.migration.job.as_ref().unwrap().create.as_ref();
+    let variables = &job.unwrap()["spec"]["template"]["spec"]["containers"][0]["env"];
+    let variables = variables.as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    variables
+        .map(|variable| (text(&variable["name"]), text(&variable["value"])))
+        .filter(|(name, _)| {
+            ["TELECOM_CLUSTER_UID", "TELECOM_ADOPT_DATABASE"].contains(&name.as_str())
+        })
+        .collect()
+}
+
+fn told(uid: &str, adopt: Option<&str>) -> Vec<(String, String)> {
+    let uid = Some(("TELECOM_CLUSTER_UID".to_owned(), uid.to_owned()));
+    let adopt = adopt.map(|uid| ("TELECOM_ADOPT_DATABASE".to_owned(), uid.to_owned()));
+    uid.into_iter().chain(adopt).collect()
+}
+
+const UID: &str = "11111111-2222-3333-4444-555555555555";
+
+#[test]
+fn a_cluster_that_was_made_again_has_to_migrate_again() {
+    let facts = migrated(&full(), &full_facts());
+    assert!(!plan(&full(), &facts).migration.pending);
+    assert_eq!(ownership(&plan(&full(), &facts)), told(UID, None));
+    let mut again = full();
+    again.metadata.uid = Some("another".to_owned());
+    let again = plan(&again, &facts);
+    assert!(again.migration.pending);
+    assert_eq!(ownership(&again), told("another", None));
+    // Nothing of this reaches the server.
+    let server = deployment(&plan(&full(), &facts)).unwrap().to_string();
+    assert!(!server.contains("TELECOM_CLUSTER_UID"), "{server}");
+}
+
+#[test]
+fn a_database_is_taken_over_on_request_and_at_once() {
+    let facts = carried_out(&full(), &full_facts());
+    let before = plan(&full(), &facts);
+    let with = |value: &str| {
+        let mut cluster = full();
+        let annotation = ("telecom.dev/adopt-database".to_owned(), value.to_owned());
+        cluster.metadata.annotations = Some([annotation].into());
+        plan(&cluster, &facts)
+    };
+    let asked = with("another");
+    assert_eq!(ownership(&asked), told(UID, Some("another")));
+    assert_ne!(asked.migration.attempt, before.migration.attempt);
+    // A migration that has succeeded is not done again, and the server does not roll.
+    assert_eq!(asked.migration.hash, before.migration.hash);
+    assert!(!asked.migration.pending);
+    assert_eq!(template(&asked), template(&before));
+    for nobody in ["", UID] {
+        assert_eq!(ownership(&with(nobody)), told(UID, None), "{nobody}");
+    }
+}
+
+#[test]
+fn a_retained_volume_is_taken_over_by_the_next_cluster() {
+    let owner = |plan: &Plan| {
+        let claim = find(plan, Kind::PersistentVolumeClaim, "demo-postgres-data").unwrap();
+        let annotations = &claim.apply.as_ref().unwrap()["metadata"]["annotations"];
+        annotations["telecom.dev/database-owner"].clone()
+    };
+    let cluster = demo("deletionPolicy: Retain");
+    assert_eq!(owner(&plan(&cluster, &Facts::default())), UID);
+
+    let mut facts = embedded();
+    facts.live.database_claim.as_mut().unwrap().owner = Some("the one before".to_owned());
+    let next = plan(&cluster, &facts);
+    assert!(next.migration.pending);
+    assert_eq!(ownership(&next), told(UID, Some("the one before")));
+    // Until the database knows, the volume remembers the one before.
+    assert_eq!(owner(&next), "the one before");
+    assert_eq!(owner(&plan(&cluster, &migrated(&cluster, &facts))), UID);
+}
+
 #[test]
 fn what_rolls_the_pods_and_what_does_not() {
     let cluster = full();

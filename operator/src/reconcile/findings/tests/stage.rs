@@ -40,6 +40,7 @@ impl Stage {
         cluster.metadata.uid = Some("u".to_owned());
         let claim = LiveClaim {
             uid: "c".to_owned(),
+            owner: None,
             size: "1Gi".to_owned(),
             storage_class: None,
         };
