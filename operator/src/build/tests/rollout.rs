@@ -337,8 +337,12 @@ fn a_value_that_the_server_takes_anyway_is_not_written() {
             json!({}),
         ),
         (
-            "{retention: {hourlyDays: 101}, logging: {format: Text}}",
+            "{retention: {hourlyDays: 101, jobRunDays: 30}, logging: {format: Text}}",
             json!({"retention": {"hourly_days": 101}, "logging": {"format": "text"}}),
+        ),
+        (
+            "{retention: {jobRunDays: 31}, jobs: {billTraffic: {interval: 1m}}}",
+            json!({"retention": {"job_run_days": 31}}),
         ),
         (
             "{metrics: {enabled: false}, nodeHealthCheck: {accessTtl: 11m}}",
