@@ -170,7 +170,7 @@ published! {
         InvalidSchedule,
         #[doc = " The time zone of a job is not known: it is not started."]
         UnknownTimeZone,
-        #[doc = " The operator's clock is ahead of the database's: jobs wait until the database's has caught up."]
+        #[doc = " The operator's clock is ahead of the database's, or behind: jobs wait, or run late."]
         ClockAhead,
         #[doc = " The server is too old to run jobs on demand: use a newer image."]
         JobsUnsupported,
