@@ -18,6 +18,7 @@ mod retention;
 mod tests;
 
 use crate::auth::{Digest, JwksUrl, Rules, Secret};
+use crate::jobs::JobRules;
 use sqlx::postgres::PgConnectOptions;
 
 /// What is wrong with the configuration: where, which key, why.
@@ -69,6 +70,8 @@ pub struct TelecomConfig {
     pub offline_timeout: Duration,
     /// For how long a node may rely on what it was last told of access.
     pub access_ttl: Duration,
+    /// How long a run of a job is left to an attempt of which nothing is heard.
+    pub job_lease: Duration,
     /// How long records are kept.
     pub retention: raw::Retention,
     /// Logs, traces and metrics out.
@@ -178,5 +181,14 @@ impl TelecomConfig {
     ) -> Result<Self, InvalidConfig> {
         let (raw, origins) = load::load(file, environment)?;
         check::check(&raw, &origins)
+    }
+
+    /// What the jobs keep to.
+    pub fn job_rules(&self) -> JobRules {
+        JobRules {
+            offline_timeout: self.offline_timeout,
+            status_history_days: self.retention.status_history_days,
+            lease: self.job_lease,
+        }
     }
 }

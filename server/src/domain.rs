@@ -22,8 +22,9 @@ pub use analysis::{
     UserNodes,
 };
 pub use cron::{
-    BillTrafficJob, Job, JobReport, PackageExpiringJob, RecordNodeStatusHistoryJob,
-    RefreshNodeStatusViewJob, RefreshServerStatus, Run, TelecomCronExecutor,
+    Attempt, BillTrafficJob, JobService, ListJobRuns, PackageExpiringJob,
+    RecordNodeStatusHistoryJob, RefreshNodeStatusViewJob, RefreshServerStatus, RunJob, RunOfKey,
+    ShowJobStates, Start, StartJob, TelecomCronExecutor,
 };
 pub use error::{DomainError, Kind, Obstacle, Thing};
 pub use events::{EventService, PublishEvents, PublishedEvents};

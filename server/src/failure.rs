@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::config::InvalidConfig;
-use crate::jobs::JobError;
 use crate::ledger::LedgerError;
 use crate::net::BindError;
 use crate::rpc::ReflectionError;
+use crate::run_job::JobError;
 use crate::store::StoreError;
 use crate::store::schema::MigrationError;
 
@@ -76,6 +76,7 @@ impl Failure {
             }
             Self::Migration(MigrationError::Connect(_)) => "DatabaseUnreachable",
             Self::Migration(MigrationError::TooNew { .. }) => "SchemaTooNew",
+            Self::Migration(MigrationError::InUse { .. }) => "DatabaseInUse",
             Self::Migration(MigrationError::Failed(_)) => "MigrationFailed",
             Self::Job(_) => "JobFailed",
             Self::Ledger(_) => "LedgerFailed",
@@ -102,7 +103,7 @@ fn migration_sentence(error: &MigrationError) -> String {
             format!("the database refuses the login: {cause}")
         }
         MigrationError::Connect(error) => format!("the database cannot be used: {error}"),
-        MigrationError::TooNew { .. } => error.to_string(),
+        MigrationError::TooNew { .. } | MigrationError::InUse { .. } => error.to_string(),
         MigrationError::Failed(cause) => format!("a migration failed: {cause}"),
     }
 }

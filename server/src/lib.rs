@@ -1,8 +1,8 @@
 //! The gRPC and metrics server over PostgreSQL.
 //!
 //! Requests go one way: [`rpc`] maps them, [`domain`] decides, [`store`] speaks SQL; [`nodes`],
-//! [`packages`], [`partitions`], [`usage`], [`users`], [`access`], [`events`], [`audit`] and [`auth`] are the
-//! vocabulary all three share. [`serve`] puts the parts together.
+//! [`packages`], [`partitions`], [`usage`], [`users`], [`access`], [`events`], [`jobs`], [`audit`] and [`auth`]
+//! are the vocabulary all three share. [`serve`] puts the parts together.
 
 pub mod access;
 pub mod access_teller;
@@ -14,6 +14,7 @@ pub mod domain;
 pub mod events;
 pub mod failure;
 pub mod http;
+pub mod job_keeper;
 pub mod jobs;
 pub mod ledger;
 pub mod maintenance;
@@ -26,8 +27,10 @@ pub mod readiness;
 pub mod relay;
 pub mod revision;
 pub mod rpc;
+pub mod run_job;
 pub mod sampler;
 pub mod serve;
+pub mod signals;
 pub mod store;
 pub mod usage;
 pub mod users;

@@ -1,23 +1,29 @@
 //! The command line of `telecom-server`.
 
+mod arguments;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-use telecom_server::auth::{MAX_SUBJECT, Role, is_subject, mint};
+use telecom_server::auth::{Role, mint};
 use telecom_server::config::{InvalidConfig, Problem, Signing, TelecomConfig};
-use telecom_server::domain::Job;
 use telecom_server::failure::Failure;
-use telecom_server::jobs;
+use telecom_server::jobs::{Job, JobKey};
 use telecom_server::ledger::{self, LedgerError};
 use telecom_server::metrics::Metrics;
+use telecom_server::run_job::{self, Order};
 use telecom_server::serve::{self, Required};
-use telecom_server::store::schema;
+use telecom_server::signals::Signals;
+use telecom_server::store::schema::{self, Claim};
 use telecom_server::users::UserId;
+
+use arguments::{Uid, duration, id, lifetime, role, run_time, slot, subject, uid};
 
 /// The gRPC and metrics server of a network or voice provider, over PostgreSQL.
 ///
@@ -29,9 +35,6 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-/// A development token that works for longer is forgotten somewhere.
-const LONGEST_LIFE: Duration = Duration::from_hours(366 * 24);
 
 #[derive(Subcommand)]
 enum Command {
@@ -53,6 +56,11 @@ enum Command {
         /// How long to wait for the database.
         #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
         connect_timeout: Duration,
+        #[command(flatten)]
+        cluster: Cluster,
+        /// Take the database over from the cluster of this uid, if it is the one that it belongs to.
+        #[arg(long, value_name = "UID", env = "TELECOM_ADOPT_DATABASE", default_value = "", hide_default_value = true, value_parser = uid)]
+        adopt_database: Uid,
     },
     /// Check the configuration without starting anything.
     CheckConfig {
@@ -75,15 +83,20 @@ enum Command {
     },
     /// Do one of the jobs once and print what it did as a line of JSON.
     ///
-    /// When another process is at the same job, nothing is done, and that is no failure.
+    /// When another run of the job goes on, nothing is done, and that is no failure. The run of a key is done once:
+    /// when it has ended, what came of it is printed again.
     RunJob {
         /// Which one.
         #[arg(value_parser = PossibleValuesParser::new(Job::ALL.map(Job::as_str)))]
         name: String,
         #[command(flatten)]
         source: Source,
-        /// How long it may take, a second at least.
-        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = time)]
+        #[command(flatten)]
+        key: Key,
+        #[command(flatten)]
+        cluster: Cluster,
+        /// How long it may take over all attempts, from a second to a day.
+        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = run_time)]
         timeout: Duration,
     },
     /// Compare all accounts of usage and print them as a line of JSON; 1 when they differ.
@@ -105,6 +118,32 @@ struct Source {
     config: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct Cluster {
+    /// The uid of the cluster that the database is to belong to; without one, whichever.
+    #[arg(long, value_name = "UID", env = "TELECOM_CLUSTER_UID", default_value = "", hide_default_value = true, value_parser = uid)]
+    cluster_uid: Uid,
+}
+
+/// What a run is known by; without any, a request of its own.
+#[derive(Args)]
+#[group(multiple = false)]
+struct Key {
+    /// The slot at which it is due, a whole second: 2026-11-28T10:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = slot)]
+    scheduled_at: Option<DateTime<Utc>>,
+    /// The id of the request for it, 1 to 64 visible ASCII characters.
+    #[arg(long, value_name = "ID", value_parser = id)]
+    request_id: Option<String>,
+}
+
+impl Key {
+    fn get(&self) -> Option<JobKey> {
+        let request = self.request_id.clone().map(JobKey::Request);
+        self.scheduled_at.map(JobKey::Slot).or(request)
+    }
+}
+
 impl Source {
     fn load(&self) -> Result<TelecomConfig, Failure> {
         // Names that are not UTF-8 cannot be ours; values that are not are of no use to us.
@@ -118,39 +157,6 @@ impl Source {
             .collect();
         Ok(TelecomConfig::load(self.config.as_deref(), &environment)?)
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    text.parse::<jiff::SignedDuration>()
-        .ok()
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .ok_or_else(|| "not a duration, such as 30s or 2m".to_owned())
-}
-
-/// Time to do something in.
-fn time(text: &str) -> Result<Duration, String> {
-    let time = duration(text)?;
-    if time < Duration::from_secs(1) {
-        return Err("shorter than a second".to_owned());
-    }
-    Ok(time)
-}
-
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let lifetime = time(text)?;
-    if lifetime > LONGEST_LIFE {
-        return Err("longer than a year, 8784h".to_owned());
-    }
-    Ok(lifetime)
-}
-
-fn subject(text: &str) -> Result<String, String> {
-    if !is_subject(text) {
-        let reason =
-            format!("1 to {MAX_SUBJECT} printable characters of ASCII, as the server takes them");
-        return Err(reason);
-    }
-    Ok(text.to_owned())
 }
 
 fn main() -> ExitCode {
@@ -187,9 +193,12 @@ fn start(command: &Command) -> Result<(), Failure> {
         Command::Migrate {
             source,
             connect_timeout,
+            cluster,
+            adopt_database,
         } => {
             let config = source.load()?;
-            runtime.block_on(migrate(&config, *connect_timeout))
+            let claim = claim(&cluster.cluster_uid, adopt_database)?;
+            runtime.block_on(migrate(&config, *connect_timeout, claim.as_ref()))
         }
         Command::CheckConfig { source } => check(&source.load()?),
         Command::Token {
@@ -201,10 +210,19 @@ fn start(command: &Command) -> Result<(), Failure> {
         Command::RunJob {
             name,
             source,
+            key,
+            cluster,
             timeout,
         } => {
             let config = source.load()?;
-            runtime.block_on(run_job(&config, name, *timeout))
+            let job = Job::from_name(name);
+            let order = Order {
+                job: job.ok_or_else(|| Failure::Usage(format!("no job {name}")))?,
+                key: key.get(),
+                timeout: *timeout,
+                cluster_uid: cluster.cluster_uid.0.clone(),
+            };
+            runtime.block_on(run_job(&config, order))
         }
         Command::CheckLedger { source, timeout } => {
             let config = source.load()?;
@@ -252,14 +270,32 @@ fn required(config: &TelecomConfig) -> Result<Required, Failure> {
     }
 }
 
-async fn migrate(config: &TelecomConfig, connect_timeout: Duration) -> Result<(), Failure> {
+fn claim(cluster: &Uid, adopt: &Uid) -> Result<Option<Claim>, Failure> {
+    match (&cluster.0, &adopt.0) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            let reason = "--adopt-database: without --cluster-uid nobody takes the database over";
+            Err(Failure::Usage(reason.to_owned()))
+        }
+        (Some(uid), adopt) => Ok(Some(Claim {
+            cluster_uid: uid.clone(),
+            adopt: adopt.clone(),
+        })),
+    }
+}
+
+async fn migrate(
+    config: &TelecomConfig,
+    connect_timeout: Duration,
+    claim: Option<&Claim>,
+) -> Result<(), Failure> {
     let Some(database) = &config.database else {
         return Err(InvalidConfig(vec![missing("database.url", NO_URL)]).into());
     };
     let metrics = Metrics::new()?;
     let telemetry = telecom_telemetry::init(&config.telemetry, &metrics.registry)?;
     let direct = database.direct.as_ref().unwrap_or(&database.primary);
-    let result = schema::migrate(direct, connect_timeout).await;
+    let result = schema::migrate(direct, connect_timeout, claim).await;
     if let Ok(migrated) = &result {
         tracing::info!(
             applied = migrated.applied,
@@ -271,14 +307,14 @@ async fn migrate(config: &TelecomConfig, connect_timeout: Duration) -> Result<()
     result.map(|_| ()).map_err(Failure::from)
 }
 
-async fn run_job(config: &TelecomConfig, name: &str, timeout: Duration) -> Result<(), Failure> {
+async fn run_job(config: &TelecomConfig, order: Order) -> Result<(), Failure> {
     let Some(database) = &config.database else {
         return Err(InvalidConfig(vec![missing("database.url", NO_URL)]).into());
     };
-    let job = Job::from_name(name).ok_or_else(|| Failure::Usage(format!("no job {name}")))?;
     let metrics = Metrics::new()?;
     let telemetry = telecom_telemetry::init(&config.telemetry, &metrics.registry)?;
-    let outcome = jobs::run(config, database, job, timeout).await;
+    let signals = Signals::new()?;
+    let outcome = run_job::run(config, database, &metrics, order, signals).await;
     telemetry.shutdown(Duration::from_secs(2)).await;
     print(&format!("{}\n", outcome.line))?;
     Ok(outcome.result?)
@@ -323,13 +359,6 @@ fn token(config: &TelecomConfig, role: Role, subject: &str, ttl: Duration) -> Re
     let now = SystemTime::now();
     let token = mint(secret, &config.auth.rules, subject, role, now, ttl);
     print(&format!("{}\n", token.map_err(Failure::Token)?.expose()))
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    Role::from_name(text).ok_or_else(|| {
-        let roles = Role::OF_TOKENS.map(Role::as_str).join(", ");
-        format!("not a role; there are {roles}")
-    })
 }
 
 fn print(text: &str) -> Result<(), Failure> {

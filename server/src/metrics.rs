@@ -10,6 +10,7 @@ use crate::nodes::NodeStatus;
 
 mod billing;
 mod exposition;
+mod jobs;
 mod runtime;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ mod usage;
 
 pub use billing::Billing;
 pub use exposition::{Format, render};
+pub use jobs::Jobs;
 pub use upkeep::Upkeep;
 pub use usage::Usage;
 
@@ -60,6 +62,8 @@ pub struct Metrics {
     pub usage: Usage,
     /// Billing and events.
     pub billing: Billing,
+    /// Runs of jobs.
+    pub jobs: Jobs,
     started: Instant,
 }
 
@@ -160,6 +164,7 @@ impl Metrics {
             upkeep: Upkeep::new(&registry)?,
             usage: Usage::new(&registry)?,
             billing: Billing::new(&registry)?,
+            jobs: Jobs::new(&registry)?,
             started: Instant::now(),
             registry,
         };

@@ -62,6 +62,15 @@ const DEAD_LETTER: TimeDelta = TimeDelta::days(30);
 /// and a week for whoever sends it.
 const CONSUMED: TimeDelta = TimeDelta::days(30 + 7);
 
+/// Of the runs of a job, the last one, the last that succeeded and the one of the latest slot stay, so that no slot
+/// up to that one is run again and what is told of the job stays true.
+const NO_LONGER_NEEDED: &str = "state <> 'running' \
+    AND EXISTS (SELECT FROM job_run l WHERE l.job = job_run.job AND l.id > job_run.id) \
+    AND (state <> 'succeeded' OR EXISTS (SELECT FROM job_run l WHERE l.job = job_run.job \
+        AND l.state = 'succeeded' AND l.id > job_run.id)) \
+    AND (scheduled_at IS NULL OR EXISTS (SELECT FROM job_run l WHERE l.job = job_run.job \
+        AND l.scheduled_at > job_run.scheduled_at AND l.scheduled_at <= now()))";
+
 /// All partitioned tables.
 pub fn tables(retention: &Retention) -> [Table; 5] {
     [
@@ -112,7 +121,7 @@ pub struct Rows {
 }
 
 /// What is removed row by row.
-pub fn pruned(retention: &Retention) -> [Rows; 6] {
+pub fn pruned(retention: &Retention) -> [Rows; 7] {
     let rows = |table, time, keep| Rows {
         table,
         time,
@@ -131,6 +140,14 @@ pub fn pruned(retention: &Retention) -> [Rows; 6] {
             // Bytes that nobody has decided on stay.
             only: "NOT (source = 'telecom' AND route = 'telecom.user_usage_billing')",
             ..rows("dead_letter", "died_at", DEAD_LETTER)
+        },
+        Rows {
+            only: NO_LONGER_NEEDED,
+            ..rows(
+                "job_run",
+                "started_at",
+                TimeDelta::days(retention.job_run_days.into()),
+            )
         },
     ]
 }

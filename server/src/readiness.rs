@@ -176,6 +176,7 @@ fn database_check(error: &StoreError) -> Check {
         | StoreError::Duplicate { .. }
         | StoreError::Orphan
         | StoreError::PartitionMissing(_)
+        | StoreError::Overtaken
         | StoreError::Corrupt(_)
         | StoreError::Other(_) => "the database answers with an error; the server's log has it",
     })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use telecom_proto::v1::audit_server::AuditServer;
 use telecom_proto::v1::event_ingest_server::EventIngestServer;
 use telecom_proto::v1::event_manage_server::EventManageServer;
+use telecom_proto::v1::job_manage_server::JobManageServer;
 use telecom_proto::v1::node_agent_server::NodeAgentServer;
 use telecom_proto::v1::node_client_manage_server::NodeClientManageServer;
 use telecom_proto::v1::node_server_manage_server::NodeServerManageServer;
@@ -20,7 +21,9 @@ use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::Layer as _;
 
 use crate::auth::{Digest, Verifier};
-use crate::domain::{AccessHub, AgentService, AnalysisService, EventService, ManageService};
+use crate::domain::{
+    AccessHub, AgentService, AnalysisService, EventService, JobService, ManageService,
+};
 use crate::metrics::Metrics;
 use crate::store::Database;
 
@@ -32,6 +35,7 @@ mod deadline;
 mod event_ingest;
 mod event_manage;
 mod gateway;
+mod job_manage;
 mod methods;
 mod node_agent;
 mod node_client_manage;
@@ -68,6 +72,8 @@ pub struct Options {
     pub offline_timeout: Duration,
     /// Where changes of access come from.
     pub hub: AccessHub,
+    /// Begins the runs of jobs.
+    pub jobs: JobService,
 }
 
 /// Reflection cannot be built from the descriptors.
@@ -138,6 +144,7 @@ pub fn routes<H: Health>(
         .add_service(staffed!(UserManageServer, manage.clone(), limit))
         .add_service(staffed!(EventIngestServer, events, limit))
         .add_service(staffed!(EventManageServer, manage.clone(), limit))
+        .add_service(staffed!(JobManageServer, options.jobs.clone(), limit))
         .add_service(staffed!(AuditServer, manage, limit))
         .add_service(health)
         .add_service(reflection().build_v1()?)

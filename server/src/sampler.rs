@@ -9,7 +9,9 @@ use crate::domain::ROUTES;
 use crate::metrics::Metrics;
 use crate::nodes::NodeStatus;
 use crate::packages::QueuedPackageStatus;
-use crate::store::{Database, StoreError, billing, node_servers, outbox, queued_packages};
+use crate::store::{
+    Database, StoreError, billing, job_runs, node_servers, outbox, queued_packages,
+};
 
 /// A sample that takes longer is left out.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,6 +42,7 @@ impl Sampler {
                 self.nodes().await,
                 self.queued_packages(&mut series).await,
                 self.billing().await,
+                self.jobs().await,
             ] {
                 if let Err(error) = result {
                     tracing::debug!(%error, "gauges are not refreshed");
@@ -78,6 +81,17 @@ impl Sampler {
             let count = pending.iter().find(|(counted, _)| counted == route);
             let gauge = self.metrics.billing.pending.with_label_values(&[route]);
             gauge.set(count.map_or(0, |(_, count)| *count));
+        }
+        Ok(())
+    }
+
+    async fn jobs(&self) -> Result<(), StoreError> {
+        let mut transaction = self.database.read(Instant::now() + PATIENCE).await?;
+        let successes = job_runs::successes(&mut transaction).await?;
+        transaction.commit().await?;
+        for (job, at) in successes {
+            let gauge = &self.metrics.jobs.last_success;
+            gauge.with_label_values(&[job.as_str()]).set(at);
         }
         Ok(())
     }

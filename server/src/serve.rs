@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use telecom_telemetry::Telemetry;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -12,14 +12,16 @@ use tonic_health::server::HealthReporter;
 use crate::access_teller::AccessTeller;
 use crate::auth::{Jwks, Keys, Verifier};
 use crate::config::{self, Signing, TelecomConfig};
-use crate::domain::AccessHub;
+use crate::domain::{AccessHub, TelecomCronExecutor};
 use crate::failure::Failure;
+use crate::job_keeper::JobKeeper;
 use crate::maintenance::Maintenance;
 use crate::metrics::Metrics;
 use crate::net::{Acceptor, Port, Stop};
 use crate::readiness::Board;
 use crate::relay::Relay;
 use crate::sampler::Sampler;
+use crate::signals::Signals;
 use crate::store::schema::{self, Fit, MigrationError};
 use crate::store::{Database, Listener, outbox, user_access};
 use crate::{http, rpc};
@@ -72,7 +74,7 @@ async fn run(
     if let Some(patience) = options.migrate {
         let target = &required.database;
         let direct = target.direct.as_ref().unwrap_or(&target.primary);
-        let migrated = schema::migrate(direct, patience).await?;
+        let migrated = schema::migrate(direct, patience, None).await?;
         tracing::info!(
             applied = migrated.applied,
             version = migrated.version,
@@ -95,6 +97,9 @@ async fn run(
         }
     };
     let hub = AccessHub::new(database.clone(), config.access_ttl);
+    let (jobs_stop, job_metrics) = (CancellationToken::new(), metrics.jobs.clone());
+    let executor = TelecomCronExecutor::new(database.clone(), config.job_rules(), job_metrics);
+    let (keeper, jobs) = JobKeeper::new(executor, jobs_stop.clone());
     let service = rpc::service(
         rpc::Options {
             verifier: Verifier::new(keys, config.auth.rules.clone()),
@@ -104,6 +109,7 @@ async fn run(
             request_timeout: config.request_timeout,
             offline_timeout: config.offline_timeout,
             hub: hub.clone(),
+            jobs,
         },
         database.clone(),
         metrics.clone(),
@@ -121,6 +127,7 @@ async fn run(
     let router = http::router(board.clone(), metrics.clone(), &config.metrics);
     tasks.spawn(grpc.run(service, stop.clone(), tasks.clone()));
     tasks.spawn(http.run(router, stop.clone(), tasks.clone()));
+    tasks.spawn(keeper.run(database.clone()));
     let relay = relay(&required.database, &database, &metrics);
     let teller = teller(&required.database, &database, hub);
     let maintenance = Maintenance {
@@ -159,6 +166,8 @@ async fn run(
         _ = &mut background => Ok(()),
         result = until_told => result,
     };
+    // Whatever is still answered for a while: runs of jobs are for other servers from now on.
+    jobs_stop.cancel();
     let ending = end(config, &board, &stop, tasks, &mut signals);
     tokio::select! {
         () = ending => {}
@@ -264,28 +273,5 @@ async fn mirror(health: &HealthReporter, ready: bool) {
     };
     for service in std::iter::once("").chain(rpc::SERVICES) {
         health.set_service_status(service, status).await;
-    }
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::System("signals", error));
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    /// The next request to stop.
-    async fn first(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

@@ -22,6 +22,8 @@ mod server {
     mod heartbeat;
     mod idempotency;
     mod interleaving;
+    mod job_runs;
+    mod jobs;
     mod jwks;
     mod jwt;
     mod ledger;

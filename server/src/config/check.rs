@@ -72,6 +72,7 @@ impl Checker<'_> {
             1_000,
             86_400_000,
         );
+        let job_lease = self.duration("jobs.lease", &raw.jobs.lease, 1_000, 600_000);
         let retention = self.retention(&raw.retention);
         let shutdown = self.shutdown(&raw.shutdown);
         Some(TelecomConfig {
@@ -89,6 +90,7 @@ impl Checker<'_> {
             },
             offline_timeout: offline_timeout?,
             access_ttl: access_ttl?,
+            job_lease: job_lease?,
             retention,
             telemetry: telemetry?,
             shutdown: shutdown?,

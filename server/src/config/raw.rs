@@ -24,6 +24,8 @@ pub struct Raw {
     pub otel: Otel,
     /// When a node counts as offline.
     pub node_health_check: NodeHealthCheck,
+    /// Runs of jobs.
+    pub jobs: Jobs,
     /// How long records are kept.
     pub retention: Retention,
     /// Log lines.
@@ -243,6 +245,22 @@ impl Default for NodeHealthCheck {
     }
 }
 
+/// The `jobs` section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Jobs {
+    /// How long a run is left to a process of which nothing is heard.
+    pub lease: String,
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self {
+            lease: "15s".to_owned(),
+        }
+    }
+}
+
 /// The `retention` section: whole days, after which records are dropped.
 #[allow(
     clippy::struct_field_names,
@@ -261,6 +279,8 @@ pub struct Retention {
     pub daily_days: u32,
     /// Hourly states of node servers.
     pub status_history_days: u32,
+    /// Runs of jobs.
+    pub job_run_days: u32,
 }
 
 impl Default for Retention {
@@ -271,6 +291,7 @@ impl Default for Retention {
             hourly_days: 100,
             daily_days: 800,
             status_history_days: 400,
+            job_run_days: 30,
         }
     }
 }

@@ -13,6 +13,7 @@ impl Checker<'_> {
             ("hourly_days", raw.hourly_days, 32, 3_660),
             ("daily_days", raw.daily_days, 32, 36_500),
             ("status_history_days", raw.status_history_days, 93, 3_660),
+            ("job_run_days", raw.job_run_days, 1, 3_660),
         ] {
             self.size(&format!("retention.{key}"), days, min, max);
         }

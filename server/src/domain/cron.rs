@@ -1,128 +1,74 @@
-//! What is done again and again: each job is a use case that does no harm when it is done twice.
+//! What is done again and again: each job is a use case that does no harm when it is done twice, in
+//! transactions that commit only while the run is its own.
 
-use std::fmt;
-use std::time::Duration;
+use crate::jobs::{Job, JobReport, JobRules};
+use crate::metrics;
+use crate::store::Database;
+use crate::store::job_runs::Hold;
 
 use super::{Context, DomainError, Processor};
-use crate::store::{Database, job_lock};
 
+mod attempt;
 mod bill_traffic;
 mod package_expiring;
 mod record_node_status_history;
 mod refresh_node_status_view;
 mod refresh_server_status;
+mod runs;
+mod service;
+mod start;
 
+pub use attempt::Attempt;
 pub use bill_traffic::BillTrafficJob;
 pub use package_expiring::PackageExpiringJob;
 pub use record_node_status_history::RecordNodeStatusHistoryJob;
 pub use refresh_node_status_view::RefreshNodeStatusViewJob;
 pub use refresh_server_status::RefreshServerStatus;
+pub use service::{JobService, ListJobRuns, RunJob, RunOfKey, ShowJobStates};
+pub use start::{Start, StartJob};
 
-/// Does the jobs.
+use runs::Runs;
+
+/// Does the jobs, and keeps the record of their runs.
 #[derive(Debug, Clone)]
 pub struct TelecomCronExecutor {
-    database: Database,
-    offline_timeout: Duration,
-    /// Days that the hourly states of node servers are kept.
-    status_history_days: u32,
+    /// Has the database, which the jobs reach through the hold of their run alone.
+    runs: Runs,
+    rules: JobRules,
 }
 
 impl TelecomCronExecutor {
     /// An executor over a clone of the database.
-    pub fn new(database: Database, offline_timeout: Duration, status_history_days: u32) -> Self {
+    pub fn new(database: Database, rules: JobRules, metrics: metrics::Jobs) -> Self {
         Self {
-            database,
-            offline_timeout,
-            status_history_days,
-        }
-    }
-}
-
-/// A job by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Job {
-    /// [`RefreshServerStatus`].
-    RefreshServerStatus,
-    /// [`PackageExpiringJob`].
-    PackageExpiring,
-    /// [`BillTrafficJob`].
-    BillTraffic,
-    /// [`RecordNodeStatusHistoryJob`].
-    RecordNodeStatusHistory,
-    /// [`RefreshNodeStatusViewJob`].
-    RefreshNodeStatusView,
-}
-
-impl Job {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::RefreshServerStatus,
-        Self::PackageExpiring,
-        Self::BillTraffic,
-        Self::RecordNodeStatusHistory,
-        Self::RefreshNodeStatusView,
-    ];
-
-    /// The name on the command line, in metrics and in logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RefreshServerStatus => "refreshServerStatus",
-            Self::PackageExpiring => "packageExpiring",
-            Self::BillTraffic => "billTraffic",
-            Self::RecordNodeStatusHistory => "recordNodeStatusHistory",
-            Self::RefreshNodeStatusView => "refreshNodeStatusView",
+            runs: Runs::new(database, rules.lease, metrics),
+            rules,
         }
     }
 
-    /// The job of a name that [`Self::as_str`] gave.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|job| job.as_str() == name)
+    /// Attempts at the runs that nobody goes on with, for this process to do.
+    pub async fn resume_stale(&self) -> Result<Vec<Attempt>, DomainError> {
+        self.runs.resume_stale().await
     }
-}
 
-impl fmt::Display for Job {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What a job did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JobReport {
-    /// Rows that it added, changed or removed.
-    pub changed: u64,
-}
-
-/// How the run of a job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Run {
-    /// It was done.
-    Done(JobReport),
-    /// Nothing was done: another process is at it.
-    Elsewhere,
-}
-
-impl Processor<Job> for TelecomCronExecutor {
-    type Output = Run;
-
-    /// Does the job unless another process is at it.
-    async fn process(&self, context: &Context, job: Job) -> Result<Run, DomainError> {
-        // The lock lives as long as this transaction, whatever becomes of this process; the job has
-        // transactions of its own.
-        let mut guard = self.database.write(context.deadline).await?;
-        if !job_lock::take(&mut guard, job.as_str(), context.deadline).await? {
-            return Ok(Run::Elsewhere);
+    /// Does the job of a run.
+    async fn work(
+        &self,
+        context: &Context,
+        job: Job,
+        hold: Hold,
+    ) -> Result<JobReport, DomainError> {
+        match job {
+            Job::RefreshServerStatus => self.process(context, RefreshServerStatus(hold)).await,
+            Job::PackageExpiring => self.process(context, PackageExpiringJob(hold)).await,
+            Job::BillTraffic => self.process(context, BillTrafficJob(hold)).await,
+            Job::RecordNodeStatusHistory => {
+                self.process(context, RecordNodeStatusHistoryJob(hold))
+                    .await
+            }
+            Job::RefreshNodeStatusView => {
+                self.process(context, RefreshNodeStatusViewJob(hold)).await
+            }
         }
-        let report = match job {
-            Job::RefreshServerStatus => self.process(context, RefreshServerStatus).await,
-            Job::PackageExpiring => self.process(context, PackageExpiringJob).await,
-            Job::BillTraffic => self.process(context, BillTrafficJob).await,
-            Job::RecordNodeStatusHistory => self.process(context, RecordNodeStatusHistoryJob).await,
-            Job::RefreshNodeStatusView => self.process(context, RefreshNodeStatusViewJob).await,
-        };
-        if let Err(error) = guard.commit().await {
-            tracing::warn!(%error, %job, "another process may have begun the job meanwhile");
-        }
-        report.map(Run::Done)
     }
 }

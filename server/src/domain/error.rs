@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
+use crate::jobs::{JobRun, rfc3339};
 use crate::packages::MAX_OPEN;
 use crate::store::{AsConflict, StoreError};
 use crate::users::UserId;
@@ -69,6 +72,9 @@ pub enum DomainError {
     /// The method is for another kind of caller.
     #[error("the caller may not do this")]
     WrongCaller,
+    /// The server has been told to stop and begins nothing any more.
+    #[error("this server is going away")]
+    Draining,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -128,6 +134,27 @@ pub enum Obstacle {
         /// How many bytes there are.
         bytes: u64,
     },
+    /// Another run of the job goes on.
+    #[error("job {} is running already, for {}, since {}", .0.job, .0.key, rfc3339(.0.started_at))]
+    JobActive(Box<JobRun>),
+    /// The slot is in the future of the database's clock.
+    #[error("it is {} by the database's clock: the slot is yet to come", rfc3339(*.now))]
+    ClockAhead {
+        /// The database's time.
+        now: DateTime<Utc>,
+    },
+    /// A later slot of the job has been started.
+    #[error("the later slot {} has been started", rfc3339(*.latest))]
+    SlotSuperseded {
+        /// The later slot.
+        latest: DateTime<Utc>,
+    },
+    /// The database belongs to another cluster than the caller's.
+    #[error("the database belongs to the cluster of uid {owner}")]
+    DatabaseInUse {
+        /// The uid of that cluster.
+        owner: String,
+    },
     /// More is to be charged than can be counted.
     #[error("with it, more would be charged to queued package {0} than can be counted")]
     TooMuchCharged(i64),
@@ -146,6 +173,7 @@ pub enum Kind {
     RefusedUsage,
     DeadLetter,
     UsageAdjustment,
+    JobRun,
 }
 
 impl Kind {
@@ -160,6 +188,7 @@ impl Kind {
             Self::User => "user",
             Self::DeadLetter => "dead_letter",
             Self::UsageAdjustment => "usage_adjustment",
+            Self::JobRun => "job_run",
             Self::RefusedUsage => "refused_usage",
         }
     }
@@ -175,6 +204,7 @@ impl Kind {
             Self::User => "USER_NOT_FOUND",
             Self::DeadLetter => "DEAD_LETTER_NOT_FOUND",
             Self::UsageAdjustment => "USAGE_ADJUSTMENT_NOT_FOUND",
+            Self::JobRun => "JOB_RUN_NOT_FOUND",
             Self::RefusedUsage => "REFUSED_USAGE_NOT_FOUND",
         }
     }
@@ -191,6 +221,7 @@ impl Kind {
             Self::RefusedUsage => "REFUSED_USAGE_TAKEN",
             Self::DeadLetter => "DEAD_LETTER_TAKEN",
             Self::UsageAdjustment => "USAGE_ADJUSTMENT_TAKEN",
+            Self::JobRun => "JOB_RUN_TAKEN",
         }
     }
 }
@@ -207,6 +238,7 @@ impl fmt::Display for Kind {
             Self::RefusedUsage => "refused row of usage",
             Self::DeadLetter => "dead letter",
             Self::UsageAdjustment => "usage adjustment",
+            Self::JobRun => "run of a job",
         })
     }
 }

@@ -26,6 +26,7 @@ const AGENT: &str = "telecom.v1.NodeAgent";
 const AUDIT: &str = "telecom.v1.Audit";
 const EVENT_INGEST: &str = "telecom.v1.EventIngest";
 const EVENTS: &str = "telecom.v1.EventManage";
+const JOBS: &str = "telecom.v1.JobManage";
 const NODE_CLIENTS: &str = "telecom.v1.NodeClientManage";
 const NODE_SERVERS: &str = "telecom.v1.NodeServerManage";
 const PACKAGES: &str = "telecom.v1.PackageManage";
@@ -37,11 +38,12 @@ const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// The services whose health follows the server's readiness.
-pub const SERVICES: [&str; 10] = [
+pub const SERVICES: [&str; 11] = [
     AGENT,
     AUDIT,
     EVENT_INGEST,
     EVENTS,
+    JOBS,
     NODE_CLIENTS,
     NODE_SERVERS,
     PACKAGES,
@@ -85,10 +87,12 @@ const SUBSCRIBERS: &[Role] = &[Role::Admin, Role::Support];
 const EVERYBODY: &[Role] = &[Role::Admin, Role::Support, Role::Viewer, Role::User];
 /// Subscribers themselves, and who looks at subscribers.
 const THEIRS: &[Role] = &[Role::Admin, Role::Support, Role::User];
+/// Who has jobs done.
+const SCHEDULERS: &[Role] = &[Role::Admin, Role::Operator];
 const COLLECTOR: &[Role] = &[Role::Collector];
 const NODE: &[Role] = &[Role::Node];
 
-pub(super) const METHODS: [Method; 56] = [
+pub(super) const METHODS: [Method; 59] = [
     method(AGENT, "Heartbeat", NODE),
     method(AGENT, "ReportUsage", NODE),
     stream(AGENT, "StreamUsage", NODE),
@@ -99,6 +103,9 @@ pub(super) const METHODS: [Method; 56] = [
     method(EVENTS, "ListDeadLetters", ADMIN),
     method(EVENTS, "Redrive", ADMIN),
     method(EVENTS, "Discard", ADMIN),
+    method(JOBS, "RunJob", SCHEDULERS),
+    method(JOBS, "GetJobStates", SCHEDULERS),
+    method(JOBS, "ListJobRuns", SCHEDULERS),
     method(NODE_CLIENTS, "ListNodeClients", NETWORK),
     method(NODE_CLIENTS, "ShowNodeClient", NETWORK),
     method(NODE_CLIENTS, "CreateNodeClient", ADMIN),

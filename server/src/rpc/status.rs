@@ -8,9 +8,11 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::domain::{DomainError, Obstacle};
+use crate::domain::DomainError;
 use crate::store::StoreError;
 use crate::violation::Violation;
+
+mod obstacle;
 
 const DOMAIN: &str = "telecom.dev";
 
@@ -118,12 +120,7 @@ impl Refusal {
                 "REQUEST_ABORTED",
                 "the request ended before it was complete",
             ),
-            Self::Draining => Answer::new(
-                Code::Unavailable,
-                "DRAINING",
-                "this server is going away: ask again, another one will answer",
-            )
-            .retry_after(Duration::from_millis(100)),
+            Self::Draining => draining(),
             Self::Panicked => internal(),
             Self::Domain(error) => domain(error),
         }
@@ -191,7 +188,11 @@ fn domain(error: DomainError) -> Answer {
         DomainError::SeqReused { .. } => Answer::new(Code::AlreadyExists, "SEQ_REUSED", sentence),
         DomainError::FactorExists => Answer::new(Code::AlreadyExists, "FACTOR_EXISTS", sentence),
         DomainError::Obstacle(obstacle) => {
-            Answer::new(Code::FailedPrecondition, reason(&obstacle), sentence)
+            let reason = obstacle::reason(&obstacle);
+            obstacle::facts(
+                obstacle,
+                Answer::new(Code::FailedPrecondition, reason, sentence),
+            )
         }
         DomainError::EtagStale { .. } => {
             Answer::new(Code::FailedPrecondition, "ETAG_STALE", sentence)
@@ -200,23 +201,8 @@ fn domain(error: DomainError) -> Answer {
         DomainError::NotYours => Answer::new(Code::PermissionDenied, "NOT_YOURS", sentence),
         DomainError::UserNotNamed => invalid(vec![Violation::new("user_id", sentence)]),
         DomainError::WrongCaller => role_not_allowed(),
+        DomainError::Draining => draining(),
         DomainError::Store(error) => store(&error),
-    }
-}
-
-fn reason(obstacle: &Obstacle) -> &'static str {
-    match obstacle {
-        Obstacle::Missing(thing) => thing.kind.not_found(),
-        Obstacle::NodeServerInUse { .. } => "NODE_SERVER_IN_USE",
-        Obstacle::NodeClientInUse { .. } => "NODE_CLIENT_IN_USE",
-        Obstacle::SeriesRetired(_) => "PACKAGE_SERIES_RETIRED",
-        Obstacle::PackageRetired(_) => "PACKAGE_RETIRED",
-        Obstacle::UserErased(_) => "USER_ERASED",
-        Obstacle::QueueFull { .. } => "QUEUE_FULL",
-        Obstacle::QueuedPackageEnded(_) => "QUEUED_PACKAGE_ENDED",
-        Obstacle::NoActivePackage(_) => "NO_ACTIVE_PACKAGE",
-        Obstacle::QueuedPackageWaits(_) => "QUEUED_PACKAGE_WAITS",
-        Obstacle::LessCharged { .. } | Obstacle::TooMuchCharged(_) => "ADJUSTMENT_TOO_LARGE",
     }
 }
 
@@ -250,6 +236,7 @@ fn store(error: &StoreError) -> Answer {
         }
         StoreError::Duplicate { .. }
         | StoreError::Orphan
+        | StoreError::Overtaken
         | StoreError::Corrupt(_)
         | StoreError::Other(_) => {
             tracing::error!(%error, "database");
@@ -290,6 +277,15 @@ fn deadline_exceeded() -> Answer {
         "DEADLINE_EXCEEDED",
         "the time for the request was over before it was done",
     )
+}
+
+fn draining() -> Answer {
+    Answer::new(
+        Code::Unavailable,
+        "DRAINING",
+        "this server is going away: ask again, another one will answer",
+    )
+    .retry_after(Duration::from_millis(100))
 }
 
 fn internal() -> Answer {

@@ -68,6 +68,16 @@ impl Database {
         self.begin(&self.primary, "BEGIN", deadline).await
     }
 
+    /// The same in a session that goes by a name while the transaction lasts: letters, digits, spaces, `-`, `_`, `/`.
+    pub(super) async fn write_as(
+        &self,
+        session: &str,
+        deadline: Instant,
+    ) -> Result<Transaction, StoreError> {
+        let begin = format!("BEGIN; SET LOCAL application_name = '{session}'");
+        self.begin(&self.primary, &begin, deadline).await
+    }
+
     /// A snapshot to read from that is never old: for authentication and decisions.
     pub async fn read_primary(&self, deadline: Instant) -> Result<Transaction, StoreError> {
         self.begin(&self.primary, READ, deadline).await

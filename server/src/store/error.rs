@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The row that this one belongs to is gone.
     #[error("the row this one belongs to is gone")]
     Orphan,
+    /// Another attempt goes on with the run that the transaction is for; it is rolled back.
+    #[error("another attempt goes on with the run")]
+    Overtaken,
     /// A stored value that this server cannot have written.
     #[error("the stored value of {0} cannot be understood")]
     Corrupt(&'static str),

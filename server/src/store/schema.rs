@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Database, StoreError};
+use super::{Database, StoreError, database_owner};
 
 /// How long it takes at most to see that the schema is not there yet.
 const LOOK: Duration = Duration::from_secs(5);
@@ -96,6 +96,14 @@ pub enum MigrationError {
         /// The version of this server.
         needed: i64,
     },
+    /// The database belongs to another cluster; nothing was changed.
+    #[error(
+        "the database belongs to the cluster of uid {owner}: give this one another database, or, if that cluster is no more, annotate the TelecomCluster with `telecom.dev/adopt-database={owner}`"
+    )]
+    InUse {
+        /// The uid of that cluster.
+        owner: String,
+    },
     /// A migration failed; those before it are applied.
     #[error("{0}")]
     Failed(#[source] MigrateError),
@@ -110,11 +118,21 @@ pub struct Migrated {
     pub version: i64,
 }
 
+/// Whom the database is to belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The uid of the cluster.
+    pub cluster_uid: String,
+    /// The uid of the cluster that it may be taken over from.
+    pub adopt: Option<String>,
+}
+
 /// Applies what is missing, waiting for the database for up to `connect_timeout`. Any number of
 /// processes may do this at once; an advisory lock lets them in one after the other.
 pub async fn migrate(
     options: &PgConnectOptions,
     connect_timeout: Duration,
+    claim: Option<&Claim>,
 ) -> Result<Migrated, MigrationError> {
     let mut connection = connect(options, Instant::now() + connect_timeout).await?;
     // "already exists, skipping" is no news.
@@ -131,6 +149,13 @@ pub async fn migrate(
             needed,
         });
     }
+    if let Some(claim) = claim
+        && exists(&mut connection, "database_owner").await?
+    {
+        // Nothing is changed in a database that is another's.
+        let owner = database_owner::get(&mut connection).await;
+        claim.allows(owner.map_err(MigrationError::Connect)?, true)?;
+    }
     // A schema ahead of this server is no fault: a newer server may have been here before.
     let mut migrator = Migrator::with_migrations(MIGRATOR.iter().cloned().collect());
     migrator
@@ -138,6 +163,9 @@ pub async fn migrate(
         .run(&mut connection)
         .await
         .map_err(MigrationError::Failed)?;
+    if let Some(claim) = claim {
+        claim.take(&mut connection).await?;
+    }
     let after = versions(&mut connection).await?;
     let version = after.iter().copied().max().unwrap_or_default();
     // The work is done; how the connection ends changes nothing.
@@ -146,6 +174,30 @@ pub async fn migrate(
         applied: after.len().saturating_sub(before.len()),
         version,
     })
+}
+
+impl Claim {
+    /// Whether the database may belong to the cluster: to whom it belongs now decides, and before it is taken over
+    /// that may be who it is taken over from.
+    fn allows(&self, owner: Option<String>, adopts: bool) -> Result<(), MigrationError> {
+        match owner {
+            Some(owner)
+                if owner != self.cluster_uid
+                    && !(adopts && self.adopt.as_ref() == Some(&owner)) =>
+            {
+                Err(MigrationError::InUse { owner })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn take(&self, connection: &mut PgConnection) -> Result<(), MigrationError> {
+        let (uid, adopt) = (&self.cluster_uid, self.adopt.as_deref());
+        let claimed = database_owner::claim(connection, uid, adopt).await;
+        claimed.map_err(MigrationError::Connect)?;
+        let owner = database_owner::get(connection).await;
+        self.allows(owner.map_err(MigrationError::Connect)?, false)
+    }
 }
 
 async fn connect(

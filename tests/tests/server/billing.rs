@@ -1,18 +1,13 @@
 //! From usage to quota: what was used is billed once, and charged to the package of its time.
 
-use std::time::Duration;
-
 use telecom_proto::v1::{PackageConfig, QueuedPackage};
-use telecom_server::auth::Caller;
 use telecom_server::config::TelecomConfig;
-use telecom_server::domain::{
-    BillTrafficJob, Context, EventRelay, LedgerService, Processor as _, TelecomBillingHook,
-    TelecomCronExecutor,
-};
+use telecom_server::domain::{EventRelay, LedgerService, Processor as _, TelecomBillingHook};
 use telecom_server::store::Database;
 use telecom_tests::postgres;
-use tokio::time::Instant;
 
+use super::jobs::Jobs;
+pub use super::jobs::context;
 use super::packages::{months, package_config, total};
 use super::process::{Server, environment, eventually};
 
@@ -25,20 +20,10 @@ mod races;
 /// A server, and what works beside it on its database.
 pub struct World {
     pub server: Server,
-    pub executor: TelecomCronExecutor,
+    pub jobs: Jobs,
     pub relay: EventRelay,
     pub ledger: LedgerService,
     pub name: String,
-}
-
-pub fn context() -> Context {
-    let now = Instant::now();
-    Context {
-        caller: Caller::Operator,
-        deadline: now + Duration::from_mins(5),
-        received: now,
-        trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
-    }
 }
 
 impl World {
@@ -53,14 +38,9 @@ impl World {
         server.until_ready().await;
         let config = TelecomConfig::load(None, &environment(url)).unwrap();
         let database = Database::new(&config.database.unwrap());
-        let executor = TelecomCronExecutor::new(
-            database.clone(),
-            config.offline_timeout,
-            config.retention.status_history_days,
-        );
         let world = Self {
             server,
-            executor,
+            jobs: Jobs::new(url),
             relay: EventRelay::new(database.clone()),
             ledger: LedgerService::new(database),
             name: url.rsplit('/').next().unwrap().to_owned(),
@@ -126,8 +106,7 @@ impl World {
 
     /// Bills what there is; gives how many keys that were.
     pub async fn bill(&self) -> u64 {
-        let report = self.executor.process(&context(), BillTrafficJob).await;
-        report.unwrap().changed
+        self.jobs.bill().await.unwrap().changed
     }
 
     /// Takes up events beside the server until none is left.

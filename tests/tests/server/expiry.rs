@@ -1,57 +1,35 @@
 //! Packages whose time is over: the job that ends them.
 
-use std::time::Duration;
-
 use futures::future::join_all;
 use telecom_proto::v1::{
     CancelRequest, PackageConfig, QueuedPackage, QueuedPackageStatus as Status, Quota, QuotaKind,
 };
-use telecom_server::auth::Caller;
-use telecom_server::config::TelecomConfig;
-use telecom_server::domain::{
-    Context, JobReport, PackageExpiringJob, Processor as _, TelecomCronExecutor,
-};
-use telecom_server::store::Database;
+use telecom_server::jobs::JobReport;
 use telecom_tests::postgres;
-use tokio::time::Instant;
 
+use super::jobs::Jobs;
 use super::packages::{months, package_config, seconds, total};
 use super::process::{Server, command, environment};
 use super::queue::{BROKEN, age, order_of};
 
-/// A server, the executor of jobs on its database, and SQL there.
-async fn world() -> (Server, TelecomCronExecutor, impl Fn(&str) -> String) {
+/// A server, the jobs on its database, and SQL there.
+async fn world() -> (Server, Jobs, impl Fn(&str) -> String) {
     let url = postgres::shared().database();
     let server = Server::launch(&url, &[], &["serve", "--migrate"]).await;
     server.until_ready().await;
-    let config = TelecomConfig::load(None, &environment(&url)).unwrap();
-    let executor = TelecomCronExecutor::new(
-        Database::new(&config.database.unwrap()),
-        config.offline_timeout,
-        config.retention.status_history_days,
-    );
+    let jobs = Jobs::new(&url);
     let database = url.rsplit('/').next().unwrap().to_owned();
     let sql = move |sql: &str| postgres::shared().sql(&database, sql).unwrap();
-    (server, executor, sql)
+    (server, jobs, sql)
 }
 
-async fn run(executor: &TelecomCronExecutor) -> JobReport {
-    let now = Instant::now();
-    let context = Context {
-        caller: Caller::Operator,
-        deadline: now + Duration::from_mins(5),
-        received: now,
-        trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
-    };
-    executor
-        .process(&context, PackageExpiringJob)
-        .await
-        .unwrap()
+async fn run(jobs: &Jobs) -> JobReport {
+    jobs.expire().await.unwrap()
 }
 
 #[tokio::test]
 async fn overdue_packages_end_one_after_the_other_each_at_its_own_time() {
-    let (server, executor, sql) = world().await;
+    let (server, jobs, sql) = world().await;
     let series = server.series("Home").await;
     let day = server.lasting(series.id, "day", seconds(86_400)).await;
     let user = server.subscriber("UTC").await;
@@ -59,11 +37,11 @@ async fn overdue_packages_end_one_after_the_other_each_at_its_own_time() {
     for n in 0..4 {
         ids.push(server.enqueued(&user, &day, &format!("o-{n}")).await.id);
     }
-    assert_eq!(run(&executor).await.changed, 0, "nothing is due");
+    assert_eq!(run(&jobs).await.changed, 0, "nothing is due");
     age(&sql, &user, "60 hours");
     // Those that wait have no times yet.
-    assert_eq!(run(&executor).await.changed, 3);
-    assert_eq!(run(&executor).await.changed, 0, "once is enough");
+    assert_eq!(run(&jobs).await.changed, 3);
+    assert_eq!(run(&jobs).await.changed, 0, "once is enough");
     let mut packages = Vec::new();
     for id in &ids {
         packages.push(server.queued(*id).await);
@@ -93,7 +71,7 @@ async fn overdue_packages_end_one_after_the_other_each_at_its_own_time() {
 
 #[tokio::test]
 async fn monthly_quotas_are_whole_again_and_owners_are_warned_once() {
-    let (server, executor, sql) = world().await;
+    let (server, jobs, sql) = world().await;
     let series = server.series("Home").await;
     let monthly = PackageConfig {
         quota: Some(Quota {
@@ -124,8 +102,8 @@ async fn monthly_quotas_are_whole_again_and_owners_are_warned_once() {
     age(&sql, &users[0].0, "32 days");
     age(&sql, &users[1].0, "5 days");
     age(&sql, &users[2].0, "1 day");
-    assert_eq!(run(&executor).await.changed, 2);
-    assert_eq!(run(&executor).await.changed, 0, "once is enough");
+    assert_eq!(run(&jobs).await.changed, 2);
+    assert_eq!(run(&jobs).await.changed, 0, "once is enough");
     let package = server.queued(users[0].1).await;
     assert_eq!(
         (package.charged_bytes, package.period_charged_bytes),
@@ -149,7 +127,7 @@ async fn monthly_quotas_are_whole_again_and_owners_are_warned_once() {
 /// Everything at once on the same queues: orders, some of them repeated, cancellations, and jobs.
 #[tokio::test]
 async fn whatever_happens_at_once_every_queue_stays_whole() {
-    let (server, executor, sql) = world().await;
+    let (server, jobs, sql) = world().await;
     let series = server.series("Home").await;
     let blink = server.lasting(series.id, "blink", seconds(1)).await;
     let hour = server.lasting(series.id, "hour", seconds(3600)).await;
@@ -191,13 +169,13 @@ async fn whatever_happens_at_once_every_queue_stays_whole() {
             (bought, repeated)
         }
     });
-    let jobs = (0..3).map(|_| async {
+    let enders = (0..3).map(|_| async {
         for _ in 0..20 {
-            run(&executor).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            run(&jobs).await;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     });
-    let (bought, _) = tokio::join!(join_all(buyers), join_all(jobs));
+    let (bought, _) = tokio::join!(join_all(buyers), join_all(enders));
     let (bought, repeated) = bought
         .into_iter()
         .fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
@@ -211,9 +189,9 @@ async fn whatever_happens_at_once_every_queue_stays_whole() {
          ended_at = ended_at - interval '30 days'",
     );
     assert_eq!(sql(BROKEN), "0");
-    let (first, second) = tokio::join!(run(&executor), run(&executor));
+    let (first, second) = tokio::join!(run(&jobs), run(&jobs));
     assert!(first.changed + second.changed > 0);
-    assert_eq!(run(&executor).await.changed, 0);
+    assert_eq!(run(&jobs).await.changed, 0);
     for (what, broken) in [
         ("one active at most, none waits for nothing", BROKEN.to_owned()),
         ("all are over", "SELECT count(*) FROM queued_package WHERE status IN ('queued', 'active')".to_owned()),
@@ -236,7 +214,7 @@ async fn whatever_happens_at_once_every_queue_stays_whole() {
 
 #[tokio::test]
 async fn a_subscriber_in_somebody_elses_hands_is_passed_over() {
-    let (server, executor, sql) = world().await;
+    let (server, jobs, sql) = world().await;
     let series = server.series("Home").await;
     let package = PackageConfig {
         quota: Some(total(1)),
@@ -263,12 +241,12 @@ async fn a_subscriber_in_somebody_elses_hands_is_passed_over() {
         sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()") == "1"
     })
     .await;
-    assert_eq!(run(&executor).await.changed, 1, "the other one");
+    assert_eq!(run(&jobs).await.changed, 1, "the other one");
     sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()",
     );
     locking.await.unwrap().unwrap_err();
-    assert_eq!(run(&executor).await.changed, 1, "it is free now");
+    assert_eq!(run(&jobs).await.changed, 1, "it is free now");
 }
 
 #[tokio::test]

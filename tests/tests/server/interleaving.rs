@@ -11,7 +11,7 @@ use futures::future::join_all;
 use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::{Config, TestRunner};
 use telecom_proto::v1::Package;
-use telecom_server::domain::{CheckLedger, PackageExpiringJob, Processor as _};
+use telecom_server::domain::{CheckLedger, Processor as _};
 use tokio::runtime::Runtime;
 
 use super::billing::{World, context};
@@ -45,8 +45,7 @@ impl Stage<'_> {
         self.release();
         world.bill().await;
         world.settled().await;
-        let expired = world.executor.process(&context(), PackageExpiringJob).await;
-        expired.unwrap();
+        world.jobs.expire().await.unwrap();
         self.compare();
         let ledger = world.ledger.process(&context(), CheckLedger).await.unwrap();
         assert!(ledger.differences.is_empty(), "{ledger:#?}");

@@ -293,10 +293,11 @@ async fn a_job_that_takes_too_long_is_cut_off() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(
         (&told["result"], &told["error"]),
-        (&"failed".into(), &"it was not done in 1s".into())
+        (&"failed".into(), &"timed out after 1 second".into())
     );
     assert!(
-        String::from_utf8_lossy(&output.stderr).contains("the job failed: it was not done in 1s")
+        String::from_utf8_lossy(&output.stderr)
+            .contains("the job failed: timed out after 1 second")
     );
     locking.rollback().await.unwrap();
     // Nothing is left of it: neither its lock nor its statement.

@@ -43,7 +43,7 @@ pub struct Newest<T> {
 
 impl<T> Newest<T> {
     /// A page out of the items that were found, of which one more than `limit` was looked for.
-    fn of(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> i64) -> Self {
+    pub(in crate::domain) fn of(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> i64) -> Self {
         let page = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > page;
         items.truncate(page);

@@ -88,6 +88,7 @@ fn is_for_an_events_sake(error: &DomainError) -> bool {
         StoreError::Unavailable(_)
         | StoreError::Authentication(_)
         | StoreError::Deadline
+        | StoreError::Overtaken
         | StoreError::Conflict(_) => false,
     }
 }

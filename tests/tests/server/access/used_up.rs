@@ -108,11 +108,7 @@ async fn a_months_quota_that_is_used_up_is_denied_until_it_is_whole_again_or_giv
 
     // A month later.
     age(|sql| site.sql(sql), &user, "1 month");
-    let job = telecom_server::domain::PackageExpiringJob;
-    let context = crate::server::billing::context();
-    telecom_server::domain::Processor::process(&world.executor, &context, job)
-        .await
-        .unwrap();
+    world.jobs.expire().await.unwrap();
     assert_eq!(said(&watch.change().await), (true, Access::Granted));
     site.server.check_ledger().await;
 }

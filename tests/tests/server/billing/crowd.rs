@@ -1,7 +1,7 @@
 //! Many at once, killed in between, restored from a dump: the ledger holds.
 
 use futures::future::join_all;
-use telecom_server::domain::{BillTrafficJob, Processor as _, TelecomBillingHook};
+use telecom_server::domain::{Processor as _, TelecomBillingHook};
 use telecom_tests::postgres;
 
 use super::super::process::{Server, eventually};
@@ -71,10 +71,7 @@ async fn several_billers_and_hooks_at_once_lose_and_double_nothing() {
     subscribers(&world, 20).await;
     for _ in 0..4 {
         traffic(&world, 3000);
-        let billers = join_all((0..3).map(|_| async {
-            let report = world.executor.process(&context(), BillTrafficJob).await;
-            report.unwrap()
-        }));
+        let billers = join_all((0..3).map(|_| async { world.jobs.bill().await.unwrap() }));
         let hooks = join_all((0..3).map(|_| async {
             for _ in 0..5 {
                 let taken = world.relay.process(&context(), TelecomBillingHook).await;

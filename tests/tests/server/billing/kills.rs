@@ -1,11 +1,10 @@
 //! A biller that fails or is killed at any of its writes: the ledger holds, and the next one goes on.
 
-use telecom_server::domain::{BillTrafficJob, Processor as _};
 use tokio::process::Child;
 
 use super::super::process::{command, environment, eventually};
+use super::World;
 use super::crowd::{subscribers, traffic};
-use super::{World, context};
 
 /// Where a transaction of the biller writes, and at last its end.
 const WRITES: [(&str, &str); 5] = [
@@ -47,8 +46,11 @@ impl World {
         ));
     }
 
+    /// Its lease is long: nobody goes on with its run before the test says so.
     fn biller(&self) -> Child {
-        let mut biller = command(&environment(&self.server.url), &["run-job", "billTraffic"]);
+        let mut environment = environment(&self.server.url);
+        environment.insert("TELECOM__JOBS__LEASE".to_owned(), "10m".to_owned());
+        let mut biller = command(&environment, &["run-job", "billTraffic"]);
         biller.kill_on_drop(true).spawn().unwrap()
     }
 
@@ -80,7 +82,17 @@ async fn a_biller_killed_at_any_write_loses_and_doubles_nothing() {
         world.sql(&format!("DROP TRIGGER fails ON {table}"));
         assert_eq!(world.unbilled(), unbilled, "{event}");
         world.server.check_ledger().await;
-        world.bill().await;
+        // Until its lease is over the run is its own; then the next one goes on with it, be it the server.
+        assert!(world.biller().wait().await.unwrap().success());
+        assert_eq!(world.unbilled(), unbilled, "{event}");
+        world.jobs.lease_ends();
+        assert!(world.biller().wait().await.unwrap().success());
+        let run = "SELECT concat_ws(' ', state, attempt) FROM job_run ORDER BY attempt DESC, id DESC LIMIT 1";
+        eventually("gone on with", || async {
+            world.sql(run) == "succeeded 2" && world.unbilled() == "0"
+        })
+        .await;
+        world.sql("DELETE FROM job_run");
         world.settled().await;
         let ledger = world.server.check_ledger().await;
         assert_eq!(
@@ -105,7 +117,7 @@ async fn a_biller_whose_transaction_fails_changes_nothing_or_tries_again() {
             event,
             "RAISE EXCEPTION 'the disk is full' USING ERRCODE = '53100'",
         );
-        let failed = world.executor.process(&context(), BillTrafficJob).await;
+        let failed = world.jobs.bill().await;
         assert!(failed.is_err(), "{event}");
         assert_eq!(world.unbilled(), unbilled, "{event}");
         world.server.check_ledger().await;

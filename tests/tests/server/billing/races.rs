@@ -1,9 +1,7 @@
 //! Time and use at once: a package is used up and expires at the same moment, over and over.
 
 use futures::future::join_all;
-use telecom_server::domain::{
-    BillTrafficJob, PackageExpiringJob, Processor as _, TelecomBillingHook,
-};
+use telecom_server::domain::{Processor as _, TelecomBillingHook};
 
 use super::super::process::Server;
 use super::super::queue::{ACCESS, BROKEN};
@@ -46,9 +44,7 @@ async fn packages_that_expire_while_they_are_used_up_end_once() {
              quota_bytes = greatest(40, period_charged + 1) WHERE status = 'active'; {ACCESS}"
         ));
         traffic(&world, 600);
-        let billers = join_all(
-            (0..2).map(async |_| world.executor.process(&context(), BillTrafficJob).await),
-        );
+        let billers = join_all((0..2).map(async |_| world.jobs.bill().await));
         let hooks = join_all((0..2).map(async |_| {
             for _ in 0..6 {
                 let taken = world.relay.process(&context(), TelecomBillingHook).await;
@@ -57,8 +53,7 @@ async fn packages_that_expire_while_they_are_used_up_end_once() {
         }));
         let jobs = join_all((0..2).map(async |_| {
             for _ in 0..6 {
-                let ended = world.executor.process(&context(), PackageExpiringJob).await;
-                ended.unwrap();
+                world.jobs.expire().await.unwrap();
             }
         }));
         let (billed, ..) = tokio::join!(billers, hooks, jobs);

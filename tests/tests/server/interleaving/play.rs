@@ -6,9 +6,7 @@ use telecom_proto::v1::{
     PublishRequest, QueuedPackageStatus, ReportUsageRequest, ResumeUserRequest, SetFactorRequest,
     SuspendUserRequest, UsageRow,
 };
-use telecom_server::domain::{
-    BillTrafficJob, PackageExpiringJob, Processor as _, TelecomBillingHook,
-};
+use telecom_server::domain::{Processor as _, TelecomBillingHook};
 
 use super::program::{At, CLIENTS, Step, Use};
 use super::stage::{Stage, done, micros, moment};
@@ -28,8 +26,7 @@ impl Stage<'_> {
             Step::Replay(which) => self.replay(*which).await,
             Step::SetFactor { client, millionths } => self.set_factor(*client, *millionths).await,
             Step::Bill => {
-                let billed = world.executor.process(&context(), BillTrafficJob).await;
-                billed.unwrap();
+                world.jobs.bill().await.unwrap();
             }
             Step::TakeUp => {
                 let taken = world.relay.process(&context(), TelecomBillingHook).await;
@@ -39,8 +36,7 @@ impl Stage<'_> {
             Step::Release => self.release(),
             Step::Age { user, hours } => self.age(*user, *hours).await,
             Step::Expire => {
-                let expired = world.executor.process(&context(), PackageExpiringJob).await;
-                expired.unwrap();
+                world.jobs.expire().await.unwrap();
             }
             Step::Enqueue {
                 user,
