@@ -11,7 +11,7 @@ pub use super::jobs::context;
 use super::packages::{months, package_config, total};
 use super::process::{Server, environment, eventually};
 
-mod crowd;
+pub mod crowd;
 mod events;
 mod kills;
 mod large;

@@ -1,6 +1,6 @@
 //! The record of jobs' runs: one run for a key, one at a time for a job, whoever asks and whoever is lost over it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sqlx::{Connection as _, PgConnection};
 use telecom_proto::v1::job_manage_client::JobManageClient;
@@ -15,7 +15,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
 
-use super::process::{Bearer, Server};
+use super::process::{Bearer, PATIENCE, Server};
 
 mod ends;
 mod keys;
@@ -74,15 +74,17 @@ pub async fn run(client: &mut Client, job: Job, key: Key) -> JobRun {
 
 /// Until the run of a key has ended.
 pub async fn ended(client: &mut Client, job: Job, key: Key) -> JobRun {
+    let begun = Instant::now();
     loop {
-        // A server may just be gone, or the database.
-        match ask(client, order(job, key.clone())).await {
-            Ok(answer) if answer.run.as_ref().unwrap().state() != JobRunState::Running => {
-                return answer.run.unwrap();
+        let answer = ask(client, order(job, key.clone())).await;
+        match &answer {
+            Ok(RunJobResponse { run: Some(run), .. }) if run.state() != JobRunState::Running => {
+                return run.clone();
             }
-            Ok(_) => {}
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            // A server may just be gone, or the database.
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
+        assert!(begun.elapsed() < PATIENCE, "{answer:?}");
     }
 }
 

@@ -19,13 +19,14 @@ use telecom_server::{
 };
 
 /// Services with all their methods.
-const SERVICES: [(&str, &[&str]); 10] = [
+const SERVICES: [(&str, &[&str]); 11] = [
     ("Audit", &["ListAudit"]),
     ("EventIngest", &["Publish"]),
     (
         "EventManage",
         &["Discard", "ListDeadLetters", "ListEvents", "Redrive"],
     ),
+    ("JobManage", &["GetJobStates", "ListJobRuns", "RunJob"]),
     (
         "NodeAgent",
         &["Heartbeat", "ReportUsage", "StreamUsage", "WatchAccess"],
@@ -105,10 +106,9 @@ const SERVICES: [(&str, &[&str]); 10] = [
 ];
 
 /// Services that are still to come.
-const LATER_SERVICES: [&str; 5] = [
+const LATER_SERVICES: [&str; 4] = [
     "CallAnalytics",
     "CallIngest",
-    "JobManage",
     "PbxManage",
     "WholesaleManage",
 ];

@@ -10,7 +10,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use super::database::Database;
 
 /// Tables that stay small: as many rows as the provider has machines and offers, thousands at most.
-const SMALL: [&str; 11] = [
+const SMALL: [&str; 12] = [
+    "database_owner",
     "node_client",
     "node_client_factor",
     "node_heartbeat",
@@ -25,11 +26,12 @@ const SMALL: [&str; 11] = [
 ];
 
 /// Tables that grow; `fill.sql` fills them.
-const LARGE: [&str; 18] = [
+const LARGE: [&str; 19] = [
     "audit_log",
     "consumed_event",
     "dead_letter",
     "idempotency_key",
+    "job_run",
     "node_status_history",
     "node_status_hourly_mv",
     "outbox_event",

@@ -11,6 +11,8 @@ use super::database::Database;
 use super::pooler::bouncer;
 use super::process::{Server, command, environment, heartbeat};
 
+mod keys;
+
 impl Database {
     /// Node servers of the ids 1 to `count` that have never been seen.
     fn nodes(&self, count: u32) {

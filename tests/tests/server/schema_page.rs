@@ -58,8 +58,10 @@ const DIAGRAMS: [(&str, &[&str]); 6] = [
         &[
             "audit_log",
             "idempotency_key",
+            "job_run",
             "view_refresh",
             "schema_compatibility",
+            "database_owner",
         ],
     ),
 ];

@@ -9,7 +9,7 @@ use super::super::queue::{ACCESS, BROKEN, age};
 use super::{World, context};
 
 /// Subscribers with three packages of 1000, 2000 and 100 000 bytes, bought two hours ago.
-pub(super) async fn subscribers(world: &World, count: usize) -> Vec<String> {
+pub async fn subscribers(world: &World, count: usize) -> Vec<String> {
     let first = world.subscriber_with(1000).await;
     let mut users = vec![first];
     for _ in 1..count {
@@ -39,7 +39,7 @@ pub(super) async fn subscribers(world: &World, count: usize) -> Vec<String> {
 /// One byte up and ten down, from one of the users after the other, so many times in the hour before this one.
 /// Everyone's last is in the last second of it on each node, so that no event is dated before another one that
 /// has used up a package: that would be overage.
-pub(super) fn traffic(world: &World, rows: u32) {
+pub fn traffic(world: &World, rows: u32) {
     world.sql(&format!(
         "WITH row AS (INSERT INTO traffic_usage (user_id, used_at, node_client_id, \
          node_server_id, upload, download) \

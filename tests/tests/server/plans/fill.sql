@@ -60,6 +60,10 @@ SELECT 1 + n % 200, 'boot', n, 0, 'user_unknown', md5(n::text)::uuid::text, 1, 0
 FROM generate_series(1, 20000) n;
 INSERT INTO idempotency_key SELECT 'admin-' || n % 20, 'UserManage/Create', n::text, sha256('x'), 'user/x', now() - n * interval '3 seconds'
 FROM generate_series(1, 20000) n;
+INSERT INTO job_run (job, scheduled_at, state, attempt, fence, lease_until, deadline, started_at, ended_at, error, trace_id)
+SELECT (ARRAY['billTraffic', 'packageExpiring', 'refreshServerStatus', 'recordNodeStatusHistory', 'refreshNodeStatusView'])[1 + n % 5],
+    t, CASE WHEN n % 100 > 0 THEN 'succeeded' ELSE 'failed' END, 1, 1, t, t, t, t, '', md5(n::text)
+FROM generate_series(1, 100000) n, date_trunc('second', now() - n * interval '5 seconds') t;
 
 DO $$
 DECLARE
