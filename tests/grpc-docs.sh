@@ -182,6 +182,14 @@ call EventManage Redrive ADMIN '{"ids": ['"$id"']}' 'Tries once more.'
 dead
 call EventManage Discard ADMIN '{"id": '"$id"', "reason": "no subscriber of ours"}' 'Gives it up.'
 
+section JobManage
+s=JobManage
+call $s RunJob ADMIN '{"job": "JOB_REFRESH_SERVER_STATUS", "request_id": "by-hand-1", "wait": "2s"}' 'Has a job done, and waits for its end for two seconds.'
+call $s RunJob ADMIN '{"job": "JOB_REFRESH_SERVER_STATUS", "request_id": "by-hand-1"}' 'The same request once more is the same run.'
+call $s RunJob ADMIN '{"job": "JOB_BILL_TRAFFIC", "scheduled_at": "'"$(date -u +%FT%TZ)"'", "wait": "2s"}' 'The run of a slot.'
+call $s GetJobStates ADMIN '{}' 'How each job stands.'
+call $s ListJobRuns ADMIN '{"job": "JOB_REFRESH_SERVER_STATUS", "limit": 1}' 'What has run, the newest first.'
+
 section 'The end of things'
 call PackageManage RetirePackage ADMIN '{"id": 1}' 'Takes a package from sale.'
 call PackageManage RetirePackageSeries ADMIN '{"id": 1}' 'Takes a series from sale.'

@@ -325,6 +325,7 @@ mod tests {
     #[test]
     fn nothing_wanted_is_past_whatever_the_retention() {
         let shortest = Retention {
+            job_run_days: 1,
             raw_usage_days: 7,
             quarter_hour_days: 32,
             hourly_days: 32,

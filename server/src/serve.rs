@@ -12,7 +12,7 @@ use tonic_health::server::HealthReporter;
 use crate::access_teller::AccessTeller;
 use crate::auth::{Jwks, Keys, Verifier};
 use crate::config::{self, Signing, TelecomConfig};
-use crate::domain::{AccessHub, TelecomCronExecutor};
+use crate::domain::{AccessHub, JobService, TelecomCronExecutor};
 use crate::failure::Failure;
 use crate::job_keeper::JobKeeper;
 use crate::maintenance::Maintenance;
@@ -72,14 +72,7 @@ async fn run(
     metrics: Metrics,
 ) -> Result<(), Failure> {
     if let Some(patience) = options.migrate {
-        let target = &required.database;
-        let direct = target.direct.as_ref().unwrap_or(&target.primary);
-        let migrated = schema::migrate(direct, patience, None).await?;
-        tracing::info!(
-            applied = migrated.applied,
-            version = migrated.version,
-            "migrated"
-        );
+        migrate(&required.database, patience).await?;
     }
     let database = Database::new(&required.database);
     let stop = Stop::default();
@@ -97,9 +90,8 @@ async fn run(
         }
     };
     let hub = AccessHub::new(database.clone(), config.access_ttl);
-    let (jobs_stop, job_metrics) = (CancellationToken::new(), metrics.jobs.clone());
-    let executor = TelecomCronExecutor::new(database.clone(), config.job_rules(), job_metrics);
-    let (keeper, jobs) = JobKeeper::new(executor, jobs_stop.clone());
+    let jobs_stop = CancellationToken::new();
+    let (keeper, jobs) = jobs(config, &database, &metrics, jobs_stop.clone());
     let service = rpc::service(
         rpc::Options {
             verifier: Verifier::new(keys, config.auth.rules.clone()),
@@ -177,6 +169,28 @@ async fn run(
     let _ = timeout(Duration::from_secs(1), database.close()).await;
     tracing::info!("stopped");
     result
+}
+
+async fn migrate(target: &config::Database, patience: Duration) -> Result<(), Failure> {
+    let direct = target.direct.as_ref().unwrap_or(&target.primary);
+    let migrated = schema::migrate(direct, patience, None).await?;
+    tracing::info!(
+        applied = migrated.applied,
+        version = migrated.version,
+        "migrated"
+    );
+    Ok(())
+}
+
+fn jobs(
+    config: &TelecomConfig,
+    database: &Database,
+    metrics: &Metrics,
+    stop: CancellationToken,
+) -> (JobKeeper, JobService) {
+    let (rules, metrics) = (config.job_rules(), metrics.jobs.clone());
+    let executor = TelecomCronExecutor::new(database.clone(), rules, metrics);
+    JobKeeper::new(executor, stop)
 }
 
 fn relay(connect: &config::Database, database: &Database, metrics: &Metrics) -> Relay {

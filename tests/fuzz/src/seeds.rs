@@ -181,6 +181,12 @@ fn single(field: &FieldDescriptor, of: &MessageDescriptor, depth: u32) -> Value 
             moment.set_field_by_name("seconds", Value::I64(NOON + hours * 3600));
             Value::Message(moment)
         }
+        // A caller waits for seconds, everything else takes an hour.
+        Kind::Message(kind) if name == "wait" => {
+            let mut moment = DynamicMessage::new(kind);
+            moment.set_field_by_name("seconds", Value::I64(1));
+            Value::Message(moment)
+        }
         Kind::Message(kind) if depth < 5 => Value::Message(sensible(&kind, depth + 1)),
         kind => panic!("{}: seeds know no {kind:?}", field.full_name()),
     }

@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue, Request, Version};
 use http_body_util::{BodyExt as _, Full};
 use telecom_server::auth::{Caller, Keys, Role, Rules, Secret, Verifier, mint};
 use telecom_server::config::TelecomConfig;
-use telecom_server::domain::{AccessHub, Context};
+use telecom_server::domain::{AccessHub, Context, TelecomCronExecutor};
+use telecom_server::job_keeper::JobKeeper;
 use telecom_server::metrics::Metrics;
 use telecom_server::nodes::NodeServerId;
 use telecom_server::rpc::{self, Gateway};
@@ -85,7 +86,12 @@ impl Server {
         let config =
             TelecomConfig::load(None, &BTreeMap::from(variables)).expect("a configuration");
         let target = config.database.as_ref().expect("a database");
-        let options = |database: &Database| rpc::Options {
+        let jobs = |database: &Database, metrics: &Metrics| {
+            let (rules, metrics) = (config.job_rules(), metrics.jobs.clone());
+            let executor = TelecomCronExecutor::new(database.clone(), rules, metrics);
+            JobKeeper::new(executor, CancellationToken::new()).1
+        };
+        let options = |database: &Database, metrics: &Metrics| rpc::Options {
             verifier: Verifier::new(Keys::Secrets(vec![key()]), rules()),
             operator: Vec::new(),
             max_message_bytes: config.max_message_bytes,
@@ -93,12 +99,13 @@ impl Server {
             request_timeout: PATIENCE,
             offline_timeout: config.offline_timeout,
             hub: AccessHub::new(database.clone(), config.access_ttl),
+            jobs: jobs(database, metrics),
         };
         let (gateway, routes) = runtime.block_on(async {
             let database = Database::new(target);
             database.close().await;
-            let options = options(&database);
             let metrics = Metrics::new().expect("metrics");
+            let options = options(&database, &metrics);
             let health = || tonic_health::server::health_reporter().1;
             let routes = rpc::routes(&options, &database, &metrics, health());
             let drain = CancellationToken::new();

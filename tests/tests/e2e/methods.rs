@@ -16,6 +16,7 @@ use tonic::client::Grpc;
 
 mod audit;
 mod events;
+mod jobs;
 mod network;
 mod packages;
 mod users;
@@ -69,6 +70,7 @@ async fn every_method_answers_on_the_cluster() {
         let package = packages::set_up(&provider, &network).await?;
         users::buy_and_use(&provider, &network, package).await?;
         events::go_around(&provider).await?;
+        jobs::run_and_tell(&provider).await?;
         packages::retire(&provider, package).await?;
         network::take_down(&provider, &network).await?;
         audit::tells_of_every_write(&provider).await?;
@@ -102,11 +104,17 @@ fn methods() -> Result<BTreeSet<String>> {
 /// Without a token, with one of another key, with one of a role that has no business here.
 async fn turned_away(provider: &Provider, method: &str) -> Result<()> {
     let foreign = tokens::mint(&"x".repeat(32), Role::Admin, "mallory");
-    let wrong = tokens::mint(&provider.key, Role::Operator, "operator");
+    // The one has jobs done and does nothing else, the other looks at the network and not at jobs.
+    let wrong = if method.contains(".JobManage/") {
+        Role::Viewer
+    } else {
+        Role::Operator
+    };
+    let wrong = tokens::mint(&provider.key, wrong, "wrong");
     for (who, token, code) in [
         ("nobody", "", Code::Unauthenticated),
         ("a stranger", &foreign, Code::Unauthenticated),
-        ("an operator", &wrong, Code::PermissionDenied),
+        ("a wrong role", &wrong, Code::PermissionDenied),
     ] {
         let status = empty(provider.door.with(token)?, method).await.unwrap_err();
         assert_eq!(status.code(), code, "{method} for {who}: {status}");

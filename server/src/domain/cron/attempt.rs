@@ -132,7 +132,7 @@ impl TelecomCronExecutor {
             received: attempt.begun,
             trace_id: attempt.run.trace_id.clone(),
         };
-        let work = self.work(&context, attempt.run.job, attempt.hold.clone());
+        let work = Box::pin(self.work(&context, attempt.run.job, attempt.hold.clone()));
         tokio::select! {
             biased;
             () = stop => End::Stopped,

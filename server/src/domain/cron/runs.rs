@@ -16,6 +16,8 @@ use crate::store::{Database, StoreError, Transaction, retry_conflicts};
 const MAX_ATTEMPTS: u32 = 5;
 /// What an attempt says of itself takes no longer, or is left to the lease.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same of one that has to end with its server.
+const MOMENT: Duration = Duration::from_secs(2);
 /// The longest error that is kept, in characters.
 const MAX_ERROR: usize = 500;
 
@@ -142,7 +144,9 @@ impl Runs {
             Ok::<_, StoreError>(run)
         })
         .await?;
-        run.iter().for_each(|run| self.ended(run));
+        if let Some(run) = &run {
+            self.ended(run);
+        }
         Ok(run)
     }
 
@@ -152,7 +156,8 @@ impl Runs {
         hold: &Hold,
         error: Option<&str>,
     ) -> Result<(), DomainError> {
-        let mut transaction = self.write(Instant::now() + PATIENCE).await?;
+        let patience = if error.is_some() { PATIENCE } else { MOMENT };
+        let mut transaction = self.write(Instant::now() + patience).await?;
         let error = error.map(bounded);
         job_runs::give_up(&mut transaction, hold.fence(), error.as_deref()).await?;
         // Its statements would hold up whoever goes on.

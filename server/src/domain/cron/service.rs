@@ -1,5 +1,6 @@
 //! Serves those who have jobs done: the operator, and administrators.
 
+use std::future::ready;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -88,8 +89,10 @@ impl Processor<RunJob> for JobService {
             attempt,
         } = self.executor.process(context, input.start).await?;
         if let Some(attempt) = attempt {
-            // There is room for a run of each job. When nobody does them any more, somebody else will.
-            let _ = self.begun.send(attempt).await;
+            // There is room for a run of each job. When nobody does them here any more, it is for another server.
+            if let Err(mpsc::error::SendError(attempt)) = self.begun.send(attempt).await {
+                self.executor.attempt(attempt, ready(())).await;
+            }
         }
         let run = self.followed(answer?, until).await;
         Ok(RunOfKey { run, started })

@@ -81,7 +81,9 @@ impl TelecomCronExecutor {
             }
         };
         transaction.commit().await?;
-        failed.iter().for_each(|run| self.runs.ended(run));
+        if let Some(run) = &failed {
+            self.runs.ended(run);
+        }
         Ok(Start {
             answer,
             begun,

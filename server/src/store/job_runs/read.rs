@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{micros, runs};
-use crate::jobs::{Job, JobRun, JobRunFilter};
+use crate::jobs::{Job, JobRun, JobRunFilter, JobRunState};
 use crate::store::number::unsigned;
 use crate::store::{StoreError, Transaction};
 
@@ -119,7 +119,7 @@ pub async fn list(
     let end = filter.end.unwrap_or(END_OF_TIME);
     let limit = i64::from(limit);
     let job = filter.job.map(Job::as_str);
-    let state = filter.state.map(|state| state.as_str());
+    let state = filter.state.map(JobRunState::as_str);
     // One statement for each index that may lead, as for the audit log.
     let rows = match (job, state) {
         (Some(job), Some(state)) => {

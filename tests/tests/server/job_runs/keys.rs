@@ -146,7 +146,7 @@ async fn slots_of_a_clock_that_was_put_back_hold_nothing_up() {
     let future = listed(&mut client).await.remove(4);
     let key = match future.key.clone().unwrap() {
         telecom_proto::v1::job_run::Key::ScheduledAt(at) => super::Key::ScheduledAt(at),
-        other => panic!("{other:?}"),
+        telecom_proto::v1::job_run::Key::RequestId(id) => panic!("{id}"),
     };
     let again = ask(&mut client, order(STATUS, key)).await.unwrap();
     assert_eq!((again.started, again.run.unwrap()), (false, future));
@@ -165,11 +165,11 @@ async fn one_run_of_a_job_at_a_time() {
     let (held, next) = (slot(-1), request("next"));
     for (key, fact_of_key) in [(held.clone(), "scheduled_at"), (next.clone(), "request_id")] {
         let obstacle = Obstacle::new(&first.url).await;
-        let begin = RunJobRequest {
+        let unwaited = RunJobRequest {
             wait: None,
             ..order(STATUS, key.clone())
         };
-        let begun = ask(&mut client, begin).await.unwrap();
+        let begun = ask(&mut client, unwaited).await.unwrap();
         let run = begun.run.unwrap();
         assert!(begun.started);
         assert_eq!((run.state(), run.ended_at), (JobRunState::Running, None));

@@ -161,11 +161,11 @@ async fn each_job_is_told_of_with_its_last_slot_and_its_failures() {
     assert_eq!(bill.latest.unwrap().state(), JobRunState::Succeeded);
 
     let obstacle = Obstacle::new(&server.url).await;
-    let begin = telecom_proto::v1::RunJobRequest {
+    let unwaited = telecom_proto::v1::RunJobRequest {
         wait: None,
         ..order(Job::RefreshServerStatus, request("goes-on"))
     };
-    let begun = ask(&mut client, begin).await.unwrap().run.unwrap();
+    let begun = ask(&mut client, unwaited).await.unwrap().run.unwrap();
     let status = states(&mut client).await.remove(0);
     assert_eq!(status.active.map(|run| run.id), Some(begun.id));
     assert_eq!(status.latest, None);

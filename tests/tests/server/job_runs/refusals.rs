@@ -7,8 +7,8 @@ use tonic::{Code, Status};
 use super::super::process::{Server, fields, reason};
 use super::{Key, listed, order, request, slot};
 
-fn seconds(seconds: i64) -> Option<Duration> {
-    Some(Duration { seconds, nanos: 0 })
+fn seconds(seconds: i64) -> Duration {
+    Duration { seconds, nanos: 0 }
 }
 
 fn at(seconds: i64, nanos: i32) -> Key {
@@ -28,99 +28,53 @@ async fn a_run_that_cannot_be_is_refused_with_the_field_that_is_wrong() {
     let server = Server::start().await;
     let mut client = server.jobs().await;
     let good = || order(Job::BillTraffic, slot(0));
-    let keyed = |key: Key| order(Job::BillTraffic, key);
+    let job = |job| RunJobRequest { job, ..good() };
+    let key = |key| RunJobRequest { key, ..good() };
+    let wait = |of| RunJobRequest {
+        wait: Some(seconds(of)),
+        ..good()
+    };
+    let timeout = |of| RunJobRequest {
+        timeout: Some(seconds(of)),
+        ..good()
+    };
+    let uid = |uid: &str| RunJobRequest {
+        cluster_uid: uid.to_owned(),
+        ..good()
+    };
+    let long = "x".repeat(65);
     for (field, sentence, wrong) in [
-        ("job", "must be a job", RunJobRequest { job: 0, ..good() }),
-        (
-            "job",
-            "must be a known job",
-            RunJobRequest { job: 6, ..good() },
-        ),
-        (
-            "job",
-            "must be a known job",
-            RunJobRequest { job: -1, ..good() },
-        ),
-        (
-            "scheduled_at",
-            "or request_id",
-            RunJobRequest {
-                key: None,
-                ..good()
-            },
-        ),
+        ("job", "must be a job", job(0)),
+        ("job", "must be a known job", job(6)),
+        ("job", "must be a known job", job(-1)),
+        ("scheduled_at", "or request_id", key(None)),
         (
             "scheduled_at",
             "a whole second",
-            keyed(at(1_700_000_000, 1)),
+            key(Some(at(1_700_000_000, 1))),
         ),
-        ("scheduled_at", "1970 to 9999", keyed(at(-1, 0))),
+        ("scheduled_at", "1970 to 9999", key(Some(at(-1, 0)))),
         (
             "scheduled_at",
             "1970 to 9999",
-            keyed(at(253_402_300_800, 0)),
+            key(Some(at(253_402_300_800, 0))),
         ),
-        ("scheduled_at", "1970 to 9999", keyed(at(0, -1))),
-        ("request_id", "1 to 64", keyed(request(""))),
-        ("request_id", "1 to 64", keyed(request(&"x".repeat(65)))),
-        ("request_id", "visible ASCII", keyed(request("two words"))),
-        ("request_id", "visible ASCII", keyed(request("é"))),
+        ("scheduled_at", "1970 to 9999", key(Some(at(0, -1)))),
+        ("request_id", "1 to 64", key(Some(request("")))),
+        ("request_id", "1 to 64", key(Some(request(&long)))),
         (
-            "wait",
-            "0 s and 2 s",
-            RunJobRequest {
-                wait: seconds(3),
-                ..good()
-            },
-        ),
-        (
-            "wait",
-            "0 s and 2 s",
-            RunJobRequest {
-                wait: seconds(-1),
-                ..good()
-            },
-        ),
-        (
-            "timeout",
-            "1 s and 24 h",
-            RunJobRequest {
-                timeout: seconds(0),
-                ..good()
-            },
-        ),
-        (
-            "timeout",
-            "1 s and 24 h",
-            RunJobRequest {
-                timeout: seconds(86_401),
-                ..good()
-            },
-        ),
-        (
-            "timeout",
-            "1 s and 24 h",
-            RunJobRequest {
-                timeout: seconds(i64::MIN),
-                ..good()
-            },
-        ),
-        (
-            "cluster_uid",
-            "up to 64",
-            RunJobRequest {
-                cluster_uid: "x".repeat(65),
-                ..good()
-            },
-        ),
-        (
-            "cluster_uid",
+            "request_id",
             "visible ASCII",
-            RunJobRequest {
-                cluster_uid: "a b".to_owned(),
-                ..good()
-            },
+            key(Some(request("two words"))),
         ),
+        ("request_id", "visible ASCII", key(Some(request("é")))),
+        ("wait", "0 s and 2 s", wait(3)),
+        ("wait", "0 s and 2 s", wait(-1)),
+        ("timeout", "1 s and 24 h", timeout(0)),
+        ("timeout", "1 s and 24 h", timeout(86_401)),
+        ("timeout", "1 s and 24 h", timeout(i64::MIN)),
+        ("cluster_uid", "up to 64", uid(&long)),
+        ("cluster_uid", "visible ASCII", uid("a b")),
     ] {
         let status = client.run_job(wrong).await.unwrap_err();
         is_told(&status, field, sentence);
@@ -128,8 +82,8 @@ async fn a_run_that_cannot_be_is_refused_with_the_field_that_is_wrong() {
     assert!(listed(&mut client).await.is_empty());
     let longest = RunJobRequest {
         cluster_uid: "x".repeat(64),
-        timeout: seconds(86_400),
-        ..keyed(request(&"~".repeat(64)))
+        timeout: Some(seconds(86_400)),
+        ..key(Some(request(&"~".repeat(64))))
     };
     assert!(client.run_job(longest).await.unwrap().into_inner().started);
 }
