@@ -215,13 +215,7 @@ fn start(command: &Command) -> Result<(), Failure> {
             timeout,
         } => {
             let config = source.load()?;
-            let job = Job::from_name(name);
-            let order = Order {
-                job: job.ok_or_else(|| Failure::Usage(format!("no job {name}")))?,
-                key: key.get(),
-                timeout: *timeout,
-                cluster_uid: cluster.cluster_uid.0.clone(),
-            };
+            let order = order(name, key, cluster, *timeout)?;
             runtime.block_on(run_job(&config, order))
         }
         Command::CheckLedger { source, timeout } => {
@@ -305,6 +299,16 @@ async fn migrate(
     }
     telemetry.shutdown(Duration::from_secs(2)).await;
     result.map(|_| ()).map_err(Failure::from)
+}
+
+fn order(name: &str, key: &Key, cluster: &Cluster, timeout: Duration) -> Result<Order, Failure> {
+    let job = Job::from_name(name);
+    Ok(Order {
+        job: job.ok_or_else(|| Failure::Usage(format!("no job {name}")))?,
+        key: key.get(),
+        timeout,
+        cluster_uid: cluster.cluster_uid.0.clone(),
+    })
 }
 
 async fn run_job(config: &TelecomConfig, order: Order) -> Result<(), Failure> {

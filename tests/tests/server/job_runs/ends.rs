@@ -1,7 +1,9 @@
 //! How runs end: done, in error, too late; and what is counted of it.
 
 use telecom_proto::v1::{Job, JobRunState, RunJobRequest};
+use telecom_tests::postgres;
 
+use super::super::pooler::bouncer;
 use super::super::process::{Server, eventually};
 use super::{Obstacle, ask, ended, order, request, run, slot, sql};
 
@@ -191,4 +193,30 @@ async fn a_run_is_a_trace_of_its_own() {
         })
         .await;
     assert_ne!(asked["trace_id"], line["trace_id"]);
+}
+
+#[tokio::test]
+async fn every_job_is_done_behind_a_pooler() {
+    let postgres = postgres::shared();
+    let (_bouncer, port) = bouncer(postgres).await;
+    let direct = postgres.database();
+    let pooled = direct.replace(&format!(":{}/", postgres.port()), &format!(":{port}/"));
+    let variables = [
+        ("TELECOM__DATABASE__POOLER", "true"),
+        ("TELECOM__DATABASE__DIRECT_URL", direct.as_str()),
+    ];
+    let server = Server::launch(&pooled, &variables, &["serve", "--migrate"]).await;
+    server.until_ready().await;
+    let mut client = server.jobs().await;
+    for key in ["a", "b"] {
+        for job in 1..=5 {
+            let job = Job::try_from(job).unwrap();
+            let done = ended(&mut client, job, request(key)).await;
+            assert_eq!((done.state(), done.attempt), (JobRunState::Succeeded, 1));
+        }
+    }
+    // The sessions go by their own name again.
+    let named = "SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name LIKE '%job_run%'";
+    assert_eq!(sql(&direct, named), "0");
 }
