@@ -68,6 +68,9 @@ pub struct Run {
     /// Seconds between two looks for the kind ServiceMonitor.
     #[arg(long, env = "TELECOM_OPERATOR_DISCOVERY_INTERVAL", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub discovery_interval: u64,
+    /// Host and port at which every server is asked for its jobs, instead of its Service: for benchmarks.
+    #[arg(long, hide = true)]
+    pub server_endpoint: Option<String>,
     /// A level, or a level per target: `info`, `info,kube=debug`.
     #[arg(long, env = "TELECOM_OPERATOR_LOG_LEVEL", default_value = "info")]
     pub log_level: String,
@@ -170,6 +173,7 @@ impl Run {
             concurrency: self.concurrency,
             streaming_lists: self.streaming_lists,
             discovery_interval: Duration::from_secs(self.discovery_interval),
+            server_endpoint: self.server_endpoint.clone(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::{FutureExt, StreamExt};
+use kube::Resource as _;
 use kube::runtime::applier;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -44,14 +45,22 @@ pub async fn run(
 ) {
     let queue = queue.map(Ok::<_, Infallible>);
     let config = Config::default().concurrency(concurrency);
-    let reconciler = |manifest: Arc<Manifest>, shared: Arc<Shared>| one(manifest, shared).boxed();
+    let known = manifests.clone();
+    let reconciler = |manifest: Arc<Manifest>, shared: Arc<Shared>| {
+        let known = known.clone();
+        one(manifest, shared, known).boxed()
+    };
     applier(reconciler, error_policy, shared, manifests, queue, config)
         // Failures are logged where they happen; an object that is gone is none.
         .for_each(|_| std::future::ready(()))
         .await;
 }
 
-async fn one(manifest: Arc<Manifest>, shared: Arc<Shared>) -> Result<Action, Error> {
+async fn one(
+    manifest: Arc<Manifest>,
+    shared: Arc<Shared>,
+    known: Store<Manifest>,
+) -> Result<Action, Error> {
     if !shared.leadership.holds() {
         // Whoever becomes leader looks at everything anyway.
         return Ok(Action::await_change());
@@ -71,6 +80,10 @@ async fn one(manifest: Arc<Manifest>, shared: Arc<Shared>) -> Result<Action, Err
         reconciled = look(&manifest, &shared.context).instrument(span.clone()) => reconciled,
         () = shared.leadership.lost() => return Ok(Action::await_change()),
     };
+    if !is_there(&known, &manifest) {
+        // It was deleted while it was looked at: nothing of it is to be left.
+        shared.context.forget(&key);
+    }
     if matches!(reconciled, Err(Error::Write(WriteError::NotLeader))) {
         return Ok(Action::await_change());
     }
@@ -85,6 +98,12 @@ async fn one(manifest: Arc<Manifest>, shared: Arc<Shared>) -> Result<Action, Err
     let after = reconciled?;
     shared.backoff.succeeded(&key);
     Ok(Action::requeue(spread(after, rand::random())))
+}
+
+/// Whether the manifest is still the one that the watch shows.
+fn is_there(known: &Store<Manifest>, manifest: &Manifest) -> bool {
+    let seen = known.get(&ObjectRef::from_obj(manifest));
+    seen.is_some_and(|seen| seen.meta().uid == manifest.meta().uid)
 }
 
 async fn look(manifest: &Manifest, context: &Context) -> Result<Duration, Error> {

@@ -138,12 +138,18 @@ impl Events {
         let event = Event {
             type_,
             reason: finding.reason.as_str().to_owned(),
-            note: Some(shortened(&finding.message)),
+            note: Some(finding.message.clone()),
             action: finding.kind.as_str().to_owned(),
             secondary: None,
         };
+        self.send(regarding, event).await;
+    }
+
+    /// Publishes an event, its note as long as it may be.
+    pub async fn send(&self, regarding: &ObjectReference, mut event: Event) {
+        event.note = event.note.as_deref().map(shortened);
         if let Err(error) = self.recorder.publish(&event, regarding).await {
-            tracing::warn!(%error, reason = %finding.reason, "an event could not be published");
+            tracing::warn!(%error, reason = event.reason, "an event could not be published");
         }
     }
 }

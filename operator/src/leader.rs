@@ -22,6 +22,9 @@ use crate::metrics::Metrics;
 const LEASE_SECONDS: i32 = 15;
 /// How long after the sending of its last successful renewal a leader goes on writing.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long after its last renewal a leader that the apiserver does not answer goes on running jobs: nobody
+/// can take over while it is away, and should somebody, the servers let one run of a slot be.
+const TENURE: Duration = Duration::from_mins(5);
 /// How often a leader renews.
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// How often a standby looks, and a leader tries again after a failure.
@@ -44,6 +47,8 @@ pub struct LeaseIdentity {
 #[derive(Clone)]
 pub struct Leadership {
     held: watch::Sender<Option<Instant>>,
+    /// Until when jobs are run.
+    tenure: watch::Sender<Option<Instant>>,
 }
 
 impl Default for Leadership {
@@ -57,6 +62,7 @@ impl Leadership {
     pub fn new() -> Self {
         Self {
             held: watch::Sender::new(None),
+            tenure: watch::Sender::new(None),
         }
     }
 
@@ -83,12 +89,42 @@ impl Leadership {
         let _ = seen.wait_for(Option::is_none).await;
     }
 
-    fn extend(&self, deadline: Instant) -> bool {
-        self.held.send_replace(Some(deadline)).is_none()
+    /// Whether this process runs jobs: it leads, or led until the apiserver went away a moment ago.
+    pub fn may_run_jobs(&self) -> bool {
+        self.tenure
+            .borrow()
+            .is_some_and(|until| until > Instant::now())
     }
 
+    /// Waits until this process may no longer run jobs (at once when it may not).
+    pub async fn tenure_over(&self) {
+        let mut seen = self.tenure.subscribe();
+        loop {
+            let until = *seen.borrow_and_update();
+            let Some(until) = until.filter(|until| *until > Instant::now()) else {
+                return;
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(until.into()) => {}
+                // The sender lives as long as self.
+                _ = seen.changed() => {}
+            }
+        }
+    }
+
+    fn extend(&self, sent: Instant) -> bool {
+        self.tenure.send_replace(Some(sent + TENURE));
+        self.held.send_replace(Some(sent + DEADLINE)).is_none()
+    }
+
+    /// Nobody is known to have taken over.
     fn lose(&self) -> bool {
         self.held.send_replace(None).is_some()
+    }
+
+    fn end(&self) -> bool {
+        self.tenure.send_replace(None);
+        self.lose()
     }
 }
 
@@ -193,13 +229,14 @@ impl Elector {
         let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.attempt()).await;
         match answer {
             Ok(Ok(true)) => {
-                if self.leadership.extend(sent + DEADLINE) {
+                if self.leadership.extend(sent) {
                     tracing::info!(identity = %self.observer.identity, "this process leads now");
                 }
                 self.metrics.leader.set(1);
                 RENEW_EVERY
             }
             Ok(Ok(false)) => {
+                self.leadership.end();
                 self.step_down("another process holds the Lease");
                 RETRY_EVERY
             }
@@ -288,6 +325,7 @@ impl Elector {
     /// Gives the Lease back, so that a standby need not wait for it to expire.
     async fn release(&mut self) {
         let ours = self.ours.take();
+        self.leadership.end();
         self.step_down("shutting down");
         let Some(mut lease) = ours else { return };
         if let Some(spec) = lease.spec.as_mut() {

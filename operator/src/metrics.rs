@@ -4,9 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use telecom_crds::ConditionType;
 
 use crate::kinds::Kind;
 use crate::stores::ClusterKey;
+
+mod jobs;
+
+pub use jobs::{JobMetrics, RunResult};
 
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub struct Metrics {
     pub registry: Registry,
     /// 1 while this process leads.
     pub leader: IntGauge,
+    /// Those of the job loops.
+    pub jobs: JobMetrics,
     reconciles: IntCounterVec,
     duration: Histogram,
     applies: IntCounterVec,
@@ -101,6 +108,7 @@ impl Metrics {
             prometheus::process_collector::ProcessCollector::for_self(),
         ))?;
         let metrics = Self {
+            jobs: JobMetrics::new(&registry)?,
             registry,
             leader,
             reconciles,
@@ -158,11 +166,7 @@ impl Metrics {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let mut types = Vec::new();
         for (kind, status) in conditions {
-            for candidate in STATUSES {
-                let labels = [&cluster.namespace, &cluster.name, kind, candidate];
-                let value = i64::from(candidate == status);
-                self.conditions.with_label_values(&labels).set(value);
-            }
+            self.show_condition(cluster, kind, status);
             types.push(kind.to_owned());
         }
         let before = shown
@@ -172,8 +176,19 @@ impl Metrics {
         self.drop_series(cluster, vanished);
     }
 
+    /// Shows one condition that another part reports.
+    pub fn show_condition(&self, cluster: &ClusterKey, kind: &str, status: &str) {
+        for candidate in STATUSES {
+            let labels = [&cluster.namespace, &cluster.name, kind, candidate];
+            let value = i64::from(candidate == status);
+            self.conditions.with_label_values(&labels).set(value);
+        }
+    }
+
     /// Drops the series of a cluster that is gone.
     pub fn forget(&self, cluster: &ClusterKey) {
+        let of_jobs = ConditionType::JobsHealthy.as_str().to_owned();
+        self.drop_series(cluster, [of_jobs].iter());
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let types = shown.remove(cluster).unwrap_or_default();
         self.drop_series(cluster, types.iter());

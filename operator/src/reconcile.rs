@@ -12,6 +12,7 @@ use crate::build::{self, BuildError, Plan};
 use crate::dereference::{self, ReadError, World};
 use crate::discovery::Served;
 use crate::events::Events;
+use crate::jobs::loops::Loops;
 use crate::metrics::Metrics;
 use crate::podreason::Asker;
 use crate::references::Facts;
@@ -25,6 +26,7 @@ mod carry_out;
 mod database;
 mod findings;
 mod generate;
+mod jobs;
 mod report;
 mod unparsable;
 mod upgrades;
@@ -70,6 +72,8 @@ pub struct Context {
     pub unparsable: Reported,
     /// Whether the kind ServiceMonitor is served, as far as is known.
     pub monitors: tokio::sync::watch::Receiver<Served>,
+    /// The job loops.
+    pub loops: Arc<Loops>,
 }
 
 impl Context {
@@ -82,6 +86,7 @@ impl Context {
         self.upgrades.release(key);
         self.announced.take(key);
         self.unparsable.forget(key);
+        self.loops.remove(key);
     }
 }
 
@@ -120,6 +125,7 @@ pub async fn reconcile(cluster: &TelecomCluster, context: &Context) -> Result<Du
     let key = ClusterKey::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
     if cluster.metadata.deletion_timestamp.is_some() {
         // What it owns is collected with it; anything written now would stand in the way.
+        context.loops.remove(&key);
         return Ok(RESYNC);
     }
     let shelf = context.stores.shelf(&key);
@@ -161,6 +167,11 @@ pub async fn reconcile(cluster: &TelecomCluster, context: &Context) -> Result<Du
         upgrade_waits,
         now,
     };
+    if jobs::is_leaving(&look) {
+        context.loops.remove(&key);
+    } else {
+        context.loops.update(jobs::inputs(&look, &key));
+    }
     let findings = findings::findings(&look);
     report::report(context, &key, &look, &findings).await?;
     if !upgrade_waits && availability::rolled_out(&world) {

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::channel::mpsc;
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::reflector::store::Writer as StoreWriter;
 use kube::{Client, Config};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -18,17 +15,23 @@ use crate::controller::{self, Shared};
 use crate::discovery::{self, Served};
 use crate::events::Events;
 use crate::http::{self, Door};
+use crate::jobs::loops::Loops;
+use crate::jobs::pods::Pods;
+use crate::jobs::reporter::Reporter;
+use crate::jobs::task::Tools;
 use crate::kinds::Kind;
 use crate::leader::{Elector, Leadership, LeaseIdentity};
 use crate::metrics::Metrics;
 use crate::podreason::Asker;
 use crate::reconcile::{Announced, Context, Reported, Upgrades};
 use crate::status::Written;
-use crate::stores::ClusterKey;
 use crate::validate::OperatorDefaults;
-use crate::watches::{Eyes, Manifest, Scope, Triggers};
+use crate::watches::{Eyes, Scope, Triggers};
 
+mod desks;
 mod monitors;
+
+use desks::{Desk, desks, watch_scope};
 
 /// How long reconciles may take to end at shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -54,6 +57,8 @@ pub struct Options {
     pub streaming_lists: bool,
     /// How often to ask for the kind ServiceMonitor.
     pub discovery_interval: Duration,
+    /// Host and port at which every server is asked for its jobs, instead of its Service: for benchmarks.
+    pub server_endpoint: Option<String>,
 }
 
 /// A start that failed.
@@ -133,40 +138,13 @@ async fn elect(elector: Elector, mut synced: watch::Receiver<bool>, over: Cancel
     }
 }
 
-/// One scope's ends of its queue and its manifests.
-struct Desk {
-    scope: Scope,
-    queue: mpsc::UnboundedReceiver<ObjectRef<Manifest>>,
-    writer: StoreWriter<Manifest>,
-}
-
-fn desks(options: &Options) -> (Vec<Desk>, Triggers) {
-    let scopes: Vec<Scope> = if options.namespaces.is_empty() {
-        vec![None]
-    } else {
-        options.namespaces.iter().cloned().map(Some).collect()
-    };
-    let mut triggers = Triggers::default();
-    let desks = scopes.into_iter().map(|scope| {
-        let (sender, queue) = mpsc::unbounded();
-        let writer = StoreWriter::new(());
-        triggers.add(scope.clone(), sender, writer.as_reader());
-        Desk {
-            scope,
-            queue,
-            writer,
-        }
-    });
-    let desks = desks.collect();
-    (desks, triggers)
-}
-
 /// The parts of a running operator, before anything runs.
 struct Parts {
     eyes: Eyes,
     shared: Arc<Shared>,
     desks: Vec<Desk>,
     finder: monitors::Finder,
+    reporter: Arc<Reporter>,
     /// How many watches have to be filled before anything is reconciled.
     expected: usize,
 }
@@ -195,8 +173,22 @@ async fn parts(
         assigned_uids: discovery::assigns_uids(&client).await?,
     };
     let identity = &options.lease.identity;
+    let reporter = Arc::new(Reporter::default());
+    let pods = Pods {
+        writer: writer(&eyes, &leadership),
+        stores: Arc::clone(&eyes.stores),
+    };
+    let tools = Tools {
+        client,
+        endpoint: options.server_endpoint.clone(),
+        places: Tools::places(),
+        reporter: Arc::clone(&reporter),
+        metrics: eyes.metrics.jobs.clone(),
+        pods,
+    };
+    let loops = Arc::new(Loops::new(tools, leadership.clone()));
     let shared = Arc::new(Shared {
-        context: context(&eyes, &leadership, defaults, identity, monitors),
+        context: context(&eyes, &leadership, defaults, identity, monitors, loops),
         places: Semaphore::new(usize::from(options.concurrency.max(1))),
         backoff: Backoff::default(),
         leadership,
@@ -209,6 +201,7 @@ async fn parts(
         eyes,
         shared,
         desks,
+        reporter,
     })
 }
 
@@ -223,6 +216,7 @@ async fn work(
         shared,
         desks,
         finder,
+        reporter,
         expected,
     } = parts;
     let watching = CancellationToken::new();
@@ -270,8 +264,17 @@ async fn work(
             queue,
         ));
     }
+    let Context {
+        writer,
+        events,
+        metrics,
+        loops,
+        ..
+    } = &shared.context;
     let lost = tokio::select! {
         () = lead(&shared.leadership, &eyes.triggers) => None,
+        () = loops.follow_leadership() => None,
+        () = reporter.run(writer, events, metrics) => None,
         // A watch never ends by itself: without it we would act on what is long past.
         ended = watches.join_next() => ended,
         () = stop.cancelled() => None,
@@ -305,37 +308,9 @@ async fn lead(leadership: &Leadership, triggers: &Triggers) {
     }
 }
 
-fn watch_scope(
-    watches: &mut JoinSet<()>,
-    eyes: &Eyes,
-    shared: &Arc<Shared>,
-    selector: Option<String>,
-    scope: Scope,
-    writer: StoreWriter<Manifest>,
-    watching: &CancellationToken,
-) {
-    for kind in Kind::WATCHED {
-        let (eyes, scope, stop) = (eyes.clone(), scope.clone(), watching.clone());
-        // The feed counts itself as filled.
-        watches.spawn(async move {
-            eyes.owned(kind, scope, || {}, stop).await;
-        });
-    }
-    let (secret_eyes, secret_scope, stop) = (eyes.clone(), scope.clone(), watching.clone());
-    watches.spawn(async move {
-        let filled = || secret_eyes.stores.mark_synced();
-        secret_eyes.secrets(secret_scope, filled, stop).await;
-    });
-    let (eyes, stop, shared) = (eyes.clone(), watching.clone(), Arc::clone(shared));
-    watches.spawn(async move {
-        let gone = |key: &ClusterKey| {
-            shared.context.forget(key);
-            shared.backoff.succeeded(key);
-        };
-        let filled = || eyes.stores.mark_synced();
-        eyes.manifests(scope, selector.as_deref(), writer, gone, filled, stop)
-            .await;
-    });
+fn writer(eyes: &Eyes, leadership: &Leadership) -> Writer {
+    let metrics = Arc::clone(&eyes.metrics);
+    Writer::new(eyes.client.clone(), leadership.clone(), metrics)
 }
 
 fn context(
@@ -344,13 +319,10 @@ fn context(
     defaults: OperatorDefaults,
     identity: &str,
     monitors: watch::Receiver<Served>,
+    loops: Arc<Loops>,
 ) -> Context {
     let client = eyes.client.clone();
-    let writer = Writer::new(
-        client.clone(),
-        leadership.clone(),
-        Arc::clone(&eyes.metrics),
-    );
+    let writer = writer(eyes, leadership);
     Context {
         applier: Applier::new(
             client.clone(),
@@ -372,5 +344,6 @@ fn context(
         unparsable: Reported::default(),
         monitors,
         client,
+        loops,
     }
 }

@@ -21,6 +21,8 @@ use crate::names::FIELD_MANAGER;
 /// nobody else can lead before that.
 const AFTERMATH: Duration = Duration::from_secs(4);
 
+/// The field manager of what the job loops report.
+const JOBS_MANAGER: &str = "telecom-operator-jobs";
 /// The field manager of conditions on manifests that cannot be read.
 const UNPARSABLE_MANAGER: &str = "telecom-operator-unparsable";
 
@@ -212,10 +214,32 @@ impl Writer {
         name: &str,
         object: &Value,
     ) -> Result<(), WriteError> {
+        self.status_part(namespace, name, object, UNPARSABLE_MANAGER)
+            .await
+    }
+
+    /// Applies what the job loops report of a cluster, beside the rest of its status.
+    pub async fn jobs_status(
+        &self,
+        namespace: &str,
+        name: &str,
+        object: &Value,
+    ) -> Result<(), WriteError> {
+        self.status_part(namespace, name, object, JOBS_MANAGER)
+            .await
+    }
+
+    async fn status_part(
+        &self,
+        namespace: &str,
+        name: &str,
+        object: &Value,
+        manager: &str,
+    ) -> Result<(), WriteError> {
         let resource = ApiResource::erase::<TelecomCluster>(&());
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), namespace, &resource);
-        let params = PatchParams::apply(UNPARSABLE_MANAGER).force();
+        let params = PatchParams::apply(manager).force();
         let patch = Patch::Apply(object);
         let sent = api.patch_status(name, &params, &patch);
         self.guard("apply the status of", "TelecomCluster", name, sent)

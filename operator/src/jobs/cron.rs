@@ -8,9 +8,9 @@
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
-use k8s_openapi::jiff::civil::DateTime;
-use k8s_openapi::jiff::tz::TimeZone;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 mod syntax;
 #[cfg(test)]

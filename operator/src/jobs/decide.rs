@@ -1,7 +1,7 @@
 //! Whether a job is to be started now, and when to look again: from its schedule, what is known of its runs,
 //! and the time, nothing else.
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::{Count, Schedule};
 

@@ -1,6 +1,6 @@
 //! When a job is due: by a cron expression, or every so many seconds.
 
-use k8s_openapi::jiff::Timestamp;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::cron::CronSchedule;

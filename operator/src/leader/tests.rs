@@ -71,17 +71,37 @@ fn the_deadline_is_shorter_than_the_lease_by_a_request() {
 fn leadership_ends_by_time_alone() {
     let leadership = Leadership::new();
     assert!(!leadership.holds());
-    assert!(
-        leadership.extend(Instant::now() + Duration::from_mins(1)),
-        "gained"
-    );
-    assert!(leadership.holds());
-    assert!(!leadership.extend(Instant::now()), "kept, not gained");
+    let ago = |time| Instant::now().checked_sub(time).unwrap();
+    assert!(leadership.extend(Instant::now()), "gained");
+    assert!(leadership.holds() && leadership.may_run_jobs());
+    assert!(!leadership.extend(ago(DEADLINE)), "kept, not gained");
     assert!(
         !leadership.holds(),
         "the deadline has passed though nobody said so"
     );
     assert!(leadership.lose());
+}
+
+#[tokio::test]
+async fn jobs_go_on_while_nobody_is_known_to_have_taken_over() {
+    let leadership = Leadership::new();
+    assert!(!leadership.may_run_jobs());
+    leadership.extend(Instant::now());
+    leadership.lose();
+    assert!(leadership.may_run_jobs() && !leadership.holds());
+    let over = leadership.tenure_over();
+    let mut over = std::pin::pin!(over);
+    assert!(futures::poll!(&mut over).is_pending());
+    leadership.end();
+    over.await;
+    assert!(!leadership.may_run_jobs());
+    let long_ago = Instant::now().checked_sub(TENURE).unwrap();
+    leadership.extend(long_ago);
+    assert!(
+        !leadership.may_run_jobs(),
+        "five minutes after the last renewal"
+    );
+    leadership.tenure_over().await;
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use kube::Resource;
 use serde_json::json;
-use telecom_crds::{Endpoints, TelecomCluster, TelecomClusterStatus};
+use telecom_crds::{ConditionType, Endpoints, TelecomCluster, TelecomClusterStatus};
 
 use super::availability::Count;
 use super::{Context, Look};
@@ -25,7 +25,7 @@ pub(super) async fn report(
         .iter()
         .map(|finding| (finding.kind.as_str(), finding.verdict.as_str()));
     context.metrics.show_conditions(key, shown);
-    let before = context.written.current(key, look.cluster);
+    let before = of_ours(context.written.current(key, look.cluster));
     let mut after = observed(look);
     after.conditions = status::conditions(
         &before.conditions,
@@ -63,6 +63,21 @@ pub(super) async fn report(
         }
     }
     Ok(())
+}
+
+/// A status without what the job loops write.
+fn of_ours(mut status: TelecomClusterStatus) -> TelecomClusterStatus {
+    let of_jobs = ConditionType::JobsHealthy.as_str();
+    status
+        .conditions
+        .retain(|condition| condition.type_ != of_jobs);
+    TelecomClusterStatus {
+        jobs: Vec::new(),
+        last_handled_request: None,
+        last_job: None,
+        next_job: None,
+        ..status
+    }
 }
 
 /// Everything of the status but the conditions.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::jiff::civil::{Date, DateTime, date};
-use k8s_openapi::jiff::tz::{AmbiguousOffset, TimeZone};
-use k8s_openapi::jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::civil::{Date, DateTime, date};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use proptest::prelude::*;
 
 use super::{CronError, CronSchedule};
@@ -153,7 +153,7 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn slots_around_changes_of_clocks() {
+fn row_20_slots_around_changes_of_clocks() {
     for (expression, zone, after, expected) in CASES {
         let schedule = schedule(expression, zone);
         let mut last = at(after);

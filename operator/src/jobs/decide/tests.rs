@@ -1,8 +1,8 @@
 //! What is decided in each situation that the scheduler promises something about, by its number in
 //! docs/jobs.md. Those that need a server, a cluster or a clock are tested with these.
 
-use k8s_openapi::jiff::tz::TimeZone;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::cron::CronSchedule;
 use super::super::schedule::{Count, Interval, Schedule};
