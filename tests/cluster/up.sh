@@ -63,6 +63,7 @@ main() {
         else
             step "our images" "the compiler's message above" import_images "${OUR_IMAGES[@]}"
         fi
+        link_plugin
         step "operator (helm)" "the events above; kubectl -n $OPERATOR_NAMESPACE describe pods" install_charts
         step "example cluster Ready" "the conditions above say what is missing" apply_example
     fi

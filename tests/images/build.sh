@@ -94,9 +94,10 @@ image_config() {
     esac
 }
 
-# Both of our programs at once: they share nearly all of what there is to compile.
+# All of our programs at once: they share nearly all of what there is to compile.
 compile() {
-    (cd "$PROJECT" && CARGO_TARGET_DIR=$target cargo build --locked --bin telecom-server --bin telecom-operator) >&2
+    (cd "$PROJECT" && CARGO_TARGET_DIR=$target cargo build --locked --bin telecom-server --bin telecom-operator \
+        --bin kubectl-telecom) >&2
 }
 
 build() {

@@ -22,6 +22,11 @@ install_charts() {
     }
 }
 
+# The plugin of kubectl, beside kubectl.
+link_plugin() {
+    ln -sf "${CARGO_TARGET_DIR:-$CACHE_DIR/target}/debug/kubectl-telecom" "$BIN_DIR/"
+}
+
 # A server image that was built anew has the tag it had before, so nothing would start it by itself, and its
 # migrations count as applied.
 restart_servers() {
@@ -61,6 +66,7 @@ A Kubernetes ${KUBERNETES_VERSION} runs on this machine. To use it in this shell
 
     kubectl get tc,deploy,pods --all-namespaces     what runs
     kubectl describe tc demo                        what the operator says about it
+    kubectl telecom jobs demo                       how its jobs stand
     kubectl port-forward svc/demo-server 50051      gRPC on 127.0.0.1:50051
     make demo                                       20 nodes, 500 subscribers, their traffic
     make down                                       all of it away
