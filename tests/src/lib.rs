@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod cluster;
+pub mod cut;
 pub mod database;
 pub mod demo;
 pub mod diagnosis;

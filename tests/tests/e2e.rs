@@ -13,6 +13,7 @@ mod e2e {
     mod cut_off;
     mod deletion;
     mod drift;
+    mod jobs;
     mod keys;
     mod methods;
     mod monitoring;
