@@ -9,6 +9,7 @@ pub mod access;
 pub mod billing;
 pub mod heartbeats;
 pub mod ingest;
+pub mod jobs;
 pub mod load;
 pub mod market;
 pub mod postgres;

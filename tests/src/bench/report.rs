@@ -40,11 +40,22 @@ impl Row {
     }
 }
 
+/// What no sample of a row may exceed.
+#[derive(Debug, Serialize)]
+pub struct Bar {
+    /// The row.
+    pub name: &'static str,
+    /// In the row's unit.
+    pub at_most: f64,
+}
+
 /// Rows in the order in which they were first measured.
 #[derive(Debug, Default)]
 pub struct Sheet {
     /// The rows.
     pub rows: Vec<Row>,
+    /// What some of them are held against.
+    pub bars: Vec<Bar>,
 }
 
 impl Sheet {
@@ -61,6 +72,55 @@ impl Sheet {
             });
         }
     }
+
+    /// Holds a row against the most that it may show.
+    pub fn bar(&mut self, name: &'static str, at_most: f64) {
+        self.bars.push(Bar { name, at_most });
+    }
+
+    /// The median of a row.
+    pub fn median(&self, name: &str) -> f64 {
+        self.row(name).map_or(f64::NAN, Row::median)
+    }
+
+    fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+
+    /// A line for each bar: whether every sample is within it.
+    pub fn verdicts(&self) -> String {
+        let mut text = String::new();
+        let width = self.bars.iter().map(|bar| bar.name.chars().count()).max();
+        let width = width.unwrap_or(0);
+        for bar in &self.bars {
+            let Some(row) = self.row(bar.name) else {
+                continue;
+            };
+            // What is no number is not within anything.
+            let within = row.samples.iter().all(|sample| *sample <= bar.at_most);
+            let verdict = if within { "reached" } else { "MISSED" };
+            let (most, at_most) = (digits(row.most()), digits(bar.at_most));
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "  {:<width$}  {most:>10}  {:>12}  {:<6}  {verdict}",
+                bar.name,
+                format!("≤ {at_most}"),
+                row.unit
+            );
+        }
+        text
+    }
+}
+
+/// Three digits or so.
+fn digits(value: f64) -> String {
+    let digits = match value.abs() {
+        small if small > 0.0 && small < 1.0 => 3,
+        medium if medium < 100.0 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$}")
 }
 
 /// A table with the median, the least and the most of each row.
@@ -78,17 +138,13 @@ pub fn table(rows: &[Row]) -> String {
         "", "MEDIAN", "LEAST", "MOST"
     );
     for row in rows {
-        let figure = |value: f64| {
-            let digits = usize::from(value < 100.0);
-            format!("{value:.digits$}")
-        };
         let _ = writeln!(
             text,
             "  {:<width$}  {:>10}  {:>10}  {:>10}  {}",
             row.name,
-            figure(row.median()),
-            figure(row.least()),
-            figure(row.most()),
+            digits(row.median()),
+            digits(row.least()),
+            digits(row.most()),
             row.unit
         );
     }
@@ -112,6 +168,21 @@ mod tests {
             samples: samples.to_vec(),
         };
         assert!((row.median() - expected).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_bar_is_reached_by_every_sample_or_missed() {
+        let mut sheet = Sheet::default();
+        for (late, lost) in [(0.25, 0.0), (1.5, 0.0)] {
+            sheet.add("skew p99", "s", late);
+            sheet.add("runs lost", "", lost);
+        }
+        sheet.bar("skew p99", 1.0);
+        sheet.bar("runs lost", 0.0);
+        insta::assert_snapshot!(sheet.verdicts(), @"
+        skew p99          1.5         ≤ 1.0  s       MISSED
+        runs lost         0.0         ≤ 0.0          reached
+        ");
     }
 
     #[test]

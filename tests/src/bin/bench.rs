@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 use serde_json::json;
 use telecom_tests::bench::postgres::Postgres;
 use telecom_tests::bench::report::{Sheet, table};
-use telecom_tests::bench::{Bench, access, billing, heartbeats, ingest, load, reads, start};
+use telecom_tests::bench::{Bench, access, billing, heartbeats, ingest, jobs, load, reads, start};
 
 /// Measures the server beside references and prints a table.
 #[derive(Debug, Parser)]
@@ -18,6 +18,8 @@ struct Arguments {
     /// The server to measure.
     #[arg(long, env = "BENCH_SERVER")]
     server: PathBuf,
+    #[command(flatten)]
+    jobs: jobs::Settings,
     /// Where to keep the samples.
     #[arg(long, env = "BENCH_JSON")]
     json: Option<PathBuf>,
@@ -50,18 +52,13 @@ enum Group {
     Access,
     /// What subscribers read.
     Reads,
+    /// The operator's job loops.
+    Jobs,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let bench = Bench {
-        binary: arguments.server,
-        postgres: Postgres::start()?,
-        rounds: arguments.rounds,
-        period: Duration::from_secs(arguments.seconds),
-        usage_rows: arguments.usage_rows,
-    };
     let groups = if arguments.groups.is_empty() {
         Group::value_variants()
     } else {
@@ -69,23 +66,52 @@ async fn main() -> Result<()> {
     };
     let begun = Instant::now();
     let mut sheet = Sheet::default();
-    for group in groups {
-        match group {
-            Group::Start => start::measure(&bench, &mut sheet).await?,
-            Group::Heartbeats => heartbeats::measure(&bench, &mut sheet).await?,
-            Group::Ingest => ingest::measure(&bench, &mut sheet).await?,
-            Group::Billing => billing::measure(&bench, &mut sheet).await?,
-            Group::Access => access::measure(&bench, &mut sheet).await?,
-            Group::Reads => reads::measure(&bench, &mut sheet).await?,
-        }
+    let servers: Vec<Group> = groups
+        .iter()
+        .copied()
+        .filter(|group| *group != Group::Jobs)
+        .collect();
+    if !servers.is_empty() {
+        measure_server(&arguments, &servers, &mut sheet).await?;
     }
+    let jobs = if groups.contains(&Group::Jobs) {
+        jobs::measure(&arguments.jobs, &mut sheet).await
+    } else {
+        Ok(())
+    };
     println!("\n{}", table(&sheet.rows));
+    if !sheet.bars.is_empty() {
+        println!("{}", sheet.verdicts());
+    }
     println!("  {} s in all", begun.elapsed().as_secs());
     if let Some(path) = &arguments.json {
-        let kept =
-            json!({"seconds": arguments.seconds, "callers": load::CALLERS, "rows": sheet.rows});
+        let kept = json!({"seconds": arguments.seconds, "callers": load::CALLERS, "rows": sheet.rows, "bars": sheet.bars});
         std::fs::write(path, serde_json::to_vec_pretty(&kept)?)?;
         println!("  Samples: {}", path.display());
+    }
+    // What was seen before it failed is shown all the same.
+    jobs
+}
+
+async fn measure_server(arguments: &Arguments, groups: &[Group], sheet: &mut Sheet) -> Result<()> {
+    let bench = Bench {
+        binary: arguments.server.clone(),
+        postgres: Postgres::start()?,
+        rounds: arguments.rounds,
+        period: Duration::from_secs(arguments.seconds),
+        usage_rows: arguments.usage_rows,
+    };
+    for group in groups {
+        match group {
+            Group::Start => start::measure(&bench, sheet).await?,
+            Group::Heartbeats => heartbeats::measure(&bench, sheet).await?,
+            Group::Ingest => ingest::measure(&bench, sheet).await?,
+            Group::Billing => billing::measure(&bench, sheet).await?,
+            Group::Access => access::measure(&bench, sheet).await?,
+            Group::Reads => reads::measure(&bench, sheet).await?,
+            // Needs no server and no PostgreSQL.
+            Group::Jobs => {}
+        }
     }
     Ok(())
 }
