@@ -254,6 +254,7 @@ fn parse<T: DeserializeOwned>(
     })
 }
 
-fn typed<T: DeserializeOwned>(object: &DynamicObject) -> Result<T, serde_json::Error> {
+/// A live object as its own type.
+pub(crate) fn typed<T: DeserializeOwned>(object: &DynamicObject) -> Result<T, serde_json::Error> {
     serde_json::from_value(serde_json::to_value(object)?)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{Job, JobCondition};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
@@ -137,6 +137,15 @@ fn pause(failures: u32) -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
+/// The condition with which a Job has ended, `Complete` or `Failed`.
+pub(crate) fn ended<'a>(job: &'a Job, kind: &str) -> Option<&'a JobCondition> {
+    let mut conditions = job
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions.find(|condition| condition.type_ == kind && condition.status == "True")
+}
+
 /// Reads the state of a Job.
 pub fn job_state(job: Option<&Job>) -> JobState {
     let Some(job) = job else {
@@ -145,17 +154,7 @@ pub fn job_state(job: Option<&Job>) -> JobState {
     if job.metadata.deletion_timestamp.is_some() {
         return JobState::Leaving;
     }
-    let conditions = job
-        .status
-        .as_ref()
-        .and_then(|status| status.conditions.as_ref());
-    let ended = |kind: &str| {
-        conditions
-            .into_iter()
-            .flatten()
-            .find(|condition| condition.type_ == kind && condition.status == "True")
-    };
-    if ended("Complete").is_some() {
+    if ended(job, "Complete").is_some() {
         return JobState::Succeeded;
     }
     let annotation = |key: &str| {
@@ -165,7 +164,7 @@ pub fn job_state(job: Option<&Job>) -> JobState {
             .cloned()
     };
     let inputs = annotation(INPUTS_ANNOTATION).unwrap_or_default();
-    let Some(failed) = ended("Failed") else {
+    let Some(failed) = ended(job, "Failed") else {
         return JobState::Running { inputs };
     };
     let at = failed

@@ -142,6 +142,7 @@ impl ClusterLoops {
     /// Looks at everything.
     pub fn look(&mut self, now: Timestamp) -> Step {
         let mut step = Step::default();
+        self.watch_clock(now);
         self.ask_for_the_past(now, &mut step);
         self.take_request(now, &mut step);
         if self.inputs.held.is_some() || self.has_begun(now) {
@@ -158,7 +159,6 @@ impl ClusterLoops {
                 .and_then(|since| since.checked_add(PATIENCE).ok());
             step.wake = earliest(step.wake, begins);
         }
-        self.watch_clock(now);
         self.report(now, &mut step);
         step
     }

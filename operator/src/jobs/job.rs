@@ -87,7 +87,7 @@ pub struct Outcome {
     pub happened: Vec<Happened>,
     /// The status is to be written soon.
     pub edge: bool,
-    /// A run that somebody had asked for has ended, and how.
+    /// A run that has ended, and why it failed if it did.
     pub ended: Option<(RunKey, Option<String>)>,
 }
 

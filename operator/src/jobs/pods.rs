@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::batch::v1::{Job, JobCondition};
+use k8s_openapi::api::batch::v1::Job;
 
 use super::inputs::{Inputs, JobPods};
 use super::job::Ask;
@@ -12,7 +12,9 @@ use super::server::Server;
 use super::settings::JobSettings;
 use crate::apply::{WriteError, Writer};
 use crate::build::{self, JobRunKey, JobRunPod};
+use crate::dereference::typed;
 use crate::kinds::Kind;
+use crate::migration;
 use crate::stores::Stores;
 
 /// Makes Jobs and looks at them.
@@ -49,8 +51,7 @@ impl Pods {
             .stores
             .shelf(&inputs.key)
             .remove(&(Kind::Job, name.clone()));
-        let live =
-            live.and_then(|live| serde_json::from_value(serde_json::to_value(&*live).ok()?).ok());
+        let live = live.and_then(|live| typed::<Job>(&live).ok());
         match live.as_ref().map(end_of) {
             Some(None) => Ok(going_on(ask)),
             None if !ask.follow => {
@@ -139,16 +140,11 @@ fn going_on(ask: &Ask) -> Run {
 
 /// How a Job ended, if it has.
 fn end_of(job: &Job) -> Option<RunState> {
-    let status = job.status.as_ref()?;
-    let condition = |kind: &str| -> Option<&JobCondition> {
-        let mut conditions = status.conditions.iter().flatten();
-        conditions.find(|condition| condition.type_ == kind && condition.status == "True")
-    };
-    if condition("Complete").is_some() {
-        let ended = status.completion_time.as_ref()?.0;
+    if migration::ended(job, "Complete").is_some() {
+        let ended = job.status.as_ref()?.completion_time.as_ref()?.0;
         return Some(RunState::Succeeded { ended });
     }
-    let failed = condition("Failed")?;
+    let failed = migration::ended(job, "Failed")?;
     let why = failed.message.as_deref().unwrap_or("it does not say why");
     Some(RunState::Failed {
         error: format!("its Pod failed: {why}"),

@@ -35,7 +35,7 @@ struct Queue {
     edges: VecDeque<ClusterKey>,
     /// The others.
     turns: VecDeque<ClusterKey>,
-    /// Clusters in either.
+    /// Clusters in `edges`.
     hurried: HashSet<ClusterKey>,
     events: VecDeque<(ObjectReference, Event)>,
 }

@@ -79,11 +79,11 @@ pub async fn run(tools: Arc<Tools>, mut inputs: watch::Receiver<Arc<Inputs>>) {
         calls: FuturesUnordered::new(),
         tools,
     };
+    let mut step = worker.loops.look(Timestamp::now());
     loop {
-        let step = worker.loops.look(Timestamp::now());
         let pause = pause(step.wake, Timestamp::now());
         worker.carry_out(step);
-        tokio::select! {
+        step = tokio::select! {
             Some(answer) = worker.calls.next(), if !worker.calls.is_empty() => worker.take(answer),
             changed = inputs.changed() => {
                 if changed.is_err() {
@@ -91,9 +91,10 @@ pub async fn run(tools: Arc<Tools>, mut inputs: watch::Receiver<Arc<Inputs>>) {
                 }
                 worker.inputs = Arc::clone(&inputs.borrow_and_update());
                 worker.loops.update(Arc::clone(&worker.inputs), Timestamp::now());
+                worker.loops.look(Timestamp::now())
             }
-            () = sleep(pause) => {}
-        }
+            () = sleep(pause) => worker.loops.look(Timestamp::now()),
+        };
     }
 }
 
@@ -106,13 +107,13 @@ fn pause(wake: Option<Timestamp>, now: Timestamp) -> Duration {
 }
 
 impl Worker {
-    fn take(&mut self, answer: Answer) {
+    /// Takes an answer up, and looks at everything once more.
+    fn take(&mut self, answer: Answer) -> Step {
         let now = Timestamp::now();
-        let step = match answer {
+        match answer {
             Answer::Run(job, key, answer) => self.loops.answer(job, &key, answer, now),
             Answer::States(answer) => self.loops.learn(answer, now),
-        };
-        self.carry_out(step);
+        }
     }
 
     fn carry_out(&mut self, step: Step) {

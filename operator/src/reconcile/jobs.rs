@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Service;
 use kube::Resource as _;
 use telecom_crds::{JobExecution, JobName, TelecomCluster};
 
@@ -110,11 +109,10 @@ fn held(look: &Look<'_>) -> Option<Held> {
 /// The Service's own address: a name would have to be looked up for each connection.
 fn address(look: &Look<'_>, key: &ClusterKey) -> Option<String> {
     let service = look.world.get(Kind::Service, &names::server(&key.name))?;
-    let service: Service = serde_json::from_value(serde_json::to_value(&**service).ok()?).ok()?;
-    let address = service
-        .spec?
-        .cluster_ip
-        .filter(|address| address != "None")?;
+    let address = service.data.pointer("/spec/clusterIP")?.as_str()?;
+    if address == "None" {
+        return None;
+    }
     Some(if address.contains(':') {
         format!("[{address}]:{GRPC_PORT}")
     } else {
