@@ -15,7 +15,8 @@ fn shard(s: &Scenario) -> Value {
     json!({SHARD: s.namespace})
 }
 
-async fn holder(s: &Scenario) -> Result<String> {
+/// Who holds the Lease of the scenario's own operators.
+pub(super) async fn holder(s: &Scenario) -> Result<String> {
     s.wait("a leader", || async {
         let lease = s.api::<Lease>().get_opt("telecom-operator").await?;
         let holder = lease

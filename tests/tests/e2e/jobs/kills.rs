@@ -4,7 +4,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::coordination::v1::Lease;
 use serde_json::json;
 use sqlx::Row as _;
 use telecom_tests::cluster;
@@ -12,6 +11,8 @@ use telecom_tests::cut::Way;
 use telecom_tests::database::{self, Database};
 use telecom_tests::operator::{Operator, SHARD, Settings};
 use telecom_tests::scenario::{Scenario, scenario};
+
+use crate::e2e::operators::holder;
 
 /// Jobs that are due at every full minute.
 const MINUTELY: [&str; 3] = [
@@ -44,15 +45,6 @@ fn start(s: &Scenario, name: &'static str, way: &Way) -> Result<Operator> {
     let mut settings = Settings::shard(&s.namespace, &s.namespace, name);
     settings.kubeconfig.clone_from(&way.kubeconfig);
     Operator::start(&settings)
-}
-
-async fn holder(s: &Scenario) -> Result<String> {
-    s.wait("a leader", || async {
-        let lease = s.api::<Lease>().get_opt("telecom-operator").await?;
-        let holder = lease.and_then(|lease| lease.spec?.holder_identity);
-        Ok(holder.filter(|name| !name.is_empty()))
-    })
-    .await
 }
 
 /// Waits until each job of that slot has ended well.
