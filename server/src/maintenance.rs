@@ -16,8 +16,8 @@ use crate::store::{Database, StoreError, schema};
 
 /// From the end of one run to the next.
 const PERIOD: Duration = Duration::from_mins(10);
-/// The same after a run that failed: the database was away, most likely.
-const AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// The same after a run that left something to do: the database was away, or somebody held what it needed.
+const AFTER_UNDONE: Duration = Duration::from_secs(30);
 
 /// What to keep, where.
 #[derive(Debug)]
@@ -70,17 +70,16 @@ impl Maintenance {
                         let (created, dropped) = (done.created, done.dropped);
                         tracing::info!(created, dropped, ?took, "partitions maintained");
                     }
-                    let result = if done.postponed.is_some() {
-                        "postponed"
+                    if done.postponed.is_some() {
+                        ("postponed", AFTER_UNDONE)
                     } else {
-                        "done"
-                    };
-                    (result, PERIOD)
+                        ("done", PERIOD)
+                    }
                 }
-                Err(SessionError::Busy) => ("busy", PERIOD),
+                Err(SessionError::Busy) => ("busy", AFTER_UNDONE),
                 Err(SessionError::Store(error)) => {
                     tracing::warn!(%error, "maintenance of the database failed");
-                    ("failed", AFTER_FAILURE)
+                    ("failed", AFTER_UNDONE)
                 }
             };
             let runs = self.metrics.upkeep.runs.with_label_values(&[result]);
