@@ -1,6 +1,6 @@
 //! The agent as a whole: its tasks, and what programs beside it may ask of it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use telecom_proto::v1::{HeartbeatRequest, ReportUsageRequest, UsageRow};
+use telecom_spool::{Spool, files};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -20,7 +21,6 @@ use crate::event::Event;
 use crate::heartbeat::Beats;
 use crate::queue::Queue;
 use crate::sender::Sender;
-use crate::spool::Spool;
 use crate::{heartbeat, watch};
 
 /// Events that a reader may be behind with.
@@ -64,10 +64,10 @@ impl Agent {
         options: Options,
         mut figures: impl FnMut() -> HeartbeatRequest + Send + 'static,
     ) -> Result<Self> {
-        let lock = lock(data_dir).with_context(|| data_dir.display().to_string())?;
+        let lock = files::lock(data_dir).with_context(|| data_dir.display().to_string())?;
         let (spool, found) = Spool::open(data_dir, options.spool_limit)?;
-        if found.reports + found.torn > 0 {
-            tracing::info!(found.reports, found.torn, "the spool of an earlier run");
+        if found.records + found.torn > 0 {
+            tracing::info!(found.records, found.torn, "the spool of an earlier run");
         }
         let (events, _) = broadcast::channel(EVENTS);
         let access = Keeper::open(data_dir, options.policy, events.clone())?;
@@ -166,13 +166,6 @@ impl Agent {
     pub fn spooled(&self) -> u64 {
         self.queue.bytes()
     }
-}
-
-fn lock(data_dir: &Path) -> Result<File> {
-    fs::create_dir_all(data_dir)?;
-    let lock = File::create(data_dir.join("lock"))?;
-    lock.try_lock().context("another agent has it")?;
-    Ok(lock)
 }
 
 async fn look(access: Arc<Keeper>) {

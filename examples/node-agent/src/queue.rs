@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use prost::Message as _;
 use telecom_proto::v1::ReportUsageRequest;
+use telecom_spool::{Position, Spool, SpoolError};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
-
-use crate::spool::{Position, Spool, SpoolError};
 
 /// How long to wait before a disk that had an error is tried again.
 const DISK_PAUSE: Duration = Duration::from_secs(1);

@@ -9,6 +9,7 @@ use telecom_proto::v1::stream_usage_response::Outcome;
 use telecom_proto::v1::{
     ReportUsageRequest, ReportUsageResponse, StreamUsageRequest, StreamUsageResponse,
 };
+use telecom_spool::Position;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,7 +21,6 @@ use crate::connection::Token;
 use crate::event::Event;
 use crate::queue::Queue;
 use crate::retry::{self, Backoff};
-use crate::spool::Position;
 
 /// Reports that are on their way at once. The server works on one at a time; the next ones lie ready.
 const WINDOW: usize = 4;

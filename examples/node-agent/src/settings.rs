@@ -43,7 +43,7 @@ pub struct Settings {
     #[arg(long, value_enum, default_value = "keep-last")]
     pub out_of_contact: OutOfContact,
     /// How much usage is kept on disk before no more of it is read.
-    #[arg(long, default_value = "1GiB", value_parser = bytes)]
+    #[arg(long, default_value = "1GiB", value_parser = telecom_spool::parse_limit)]
     pub spool_limit: u64,
     /// A Unix socket for programs that bring usage and ask about access, besides standard input.
     #[arg(long)]
@@ -68,41 +68,12 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a duration, such as 30s or 2m".to_owned())
 }
 
-/// Bytes, such as `64KiB`, `100MiB` or `1GiB`.
-fn bytes(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match &text[digits.len()..] {
-        "" | "B" => 0,
-        "KiB" => 10,
-        "MiB" => 20,
-        "GiB" => 30,
-        "TiB" => 40,
-        _ => return Err("not a size, such as 100MiB or 1GiB".to_owned()),
-    };
-    let number: u64 = digits.parse().map_err(|_| "not a size".to_owned())?;
-    number
-        .checked_mul(1 << shift)
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| "not a size that a disk may have".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_durations_are_read_or_refused() {
-        for (text, expected) in [
-            ("1", Some(1)),
-            ("64KiB", Some(65_536)),
-            ("1GiB", Some(1 << 30)),
-            ("0", None),
-            ("1GB", None),
-            ("GiB", None),
-            ("99999999999TiB", None),
-        ] {
-            assert_eq!(bytes(text).ok(), expected, "{text}");
-        }
+    fn durations_are_read_or_refused() {
         for (text, expected) in [("250ms", Some(250)), ("1m", Some(60_000)), ("0s", None)] {
             let read = duration(text).ok().map(|duration| duration.as_millis());
             assert_eq!(read, expected, "{text}");

@@ -8,13 +8,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use telecom_proto::v1::{DeniedUser, HeartbeatResponse, WatchAccessResponse};
+use telecom_spool::files;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::{Changes, Decision, Key, Reason, Table};
 use crate::event::Event;
-use crate::files;
 use crate::settings::OutOfContact;
 
 /// What the server's `access_ttl` is until it has said so.

@@ -155,7 +155,25 @@ fn the_table_on_disk_is_the_table() {
     assert!(Table::from_json(b"{\"version\": 3").is_err());
 }
 
-fn keeper(scratch: &crate::spool::Scratch, ttl_ms: u64, policy: OutOfContact) -> Keeper {
+/// A data directory that goes with the test.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        let name = format!("node-agent-{}", uuid::Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn keeper(scratch: &Scratch, ttl_ms: u64, policy: OutOfContact) -> Keeper {
     let policy = Policy {
         ttl: Some(std::time::Duration::from_millis(ttl_ms)),
         out_of_contact: policy,
@@ -170,7 +188,7 @@ async fn without_contact_the_policy_holds_after_a_start_too() {
         (OutOfContact::KeepLast, true),
         (OutOfContact::DenyAll, false),
     ] {
-        let scratch = crate::spool::Scratch::new();
+        let scratch = Scratch::new();
         let first = keeper(&scratch, 60_000, policy);
         // Nothing heard, nothing allowed.
         assert!(!first.decide((ALICE, 1)).allowed);

@@ -1,35 +1,36 @@
-//! Reports on disk until the server has them: segment files that are only ever appended to.
+//! Records on disk until somebody else has them: segment files that are only ever appended to.
 //!
-//! A report is in the spool when [`Spool::append`] has returned, whatever happens afterwards; it leaves with
-//! [`Spool::release`]. Both go in order, so that a segment is removed when its last report is released. What
-//! was released but lies in a segment with others is read once more after a start, and sent once more: the
-//! server knows a report again.
+//! A record is in the spool when [`Spool::append`] has returned, whatever happens afterwards; it leaves with
+//! [`Spool::release`]. Both go in order, so that a segment is removed when its last record is released. What
+//! was released but lies in a segment with others is read once more after a start: whoever it is sent to has to
+//! know it again.
+#![deny(missing_docs)]
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::files;
-
+pub mod files;
+mod limit;
 mod record;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-pub(crate) use tests::Scratch;
+pub use limit::parse_limit;
+pub use record::MAX_CONTENT;
 
 /// A new segment begins when one has reached this, or a quarter of the limit.
 const SEGMENT: u64 = 4 << 20;
 
-/// Why a report is not in the spool, or cannot be read from it.
+/// Why a record is not in the spool, or cannot be read from it.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// It would be larger than its limit.
     #[error("the spool is full")]
     Full,
     /// No record can be so long.
-    #[error("a report of {0} bytes")]
+    #[error("a record of {0} bytes")]
     TooLong(usize),
     /// The disk.
     #[error("the spool's disk: {0}")]
@@ -43,8 +44,8 @@ pub struct Position(u64, u64);
 /// What a start has found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Reports that are still to be sent.
-    pub reports: u64,
+    /// Records that were not released, or lie in a segment with such.
+    pub records: u64,
     /// Bytes that are no whole record: the end of a file that was being written, or damage. They were cut
     /// off and lie in `rejected/`.
     pub torn: u64,
@@ -105,7 +106,7 @@ impl Spool {
         let mut sound = 0;
         while let Some(record) = record::decode(&content[sound..]) {
             sound += record::HEADER + record.len();
-            found.reports += 1;
+            found.records += 1;
         }
         if sound < content.len() {
             self.set_aside(number, sound as u64)?;
@@ -121,17 +122,27 @@ impl Spool {
         Ok(())
     }
 
-    /// Puts a report behind the others. When it returns, the report is on the disk.
+    /// Puts a record behind the others. When it returns, the record is on the disk.
     ///
-    /// After an error of the disk the same report can be appended again: should it be there twice, it has the
-    /// same number twice.
-    pub fn append(&mut self, report: &[u8]) -> Result<(), SpoolError> {
-        let record = record::encode(report).ok_or(SpoolError::TooLong(report.len()))?;
+    /// After an error of the disk the same record can be appended again; it may then be there twice.
+    pub fn append(&mut self, content: &[u8]) -> Result<(), SpoolError> {
+        self.append_all([content])
+    }
+
+    /// Puts records behind the others, all or none, with one wait for the disk.
+    pub fn append_all<'a>(
+        &mut self,
+        contents: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<(), SpoolError> {
+        let mut records = Vec::new();
+        for content in contents {
+            record::encode(content, &mut records).ok_or(SpoolError::TooLong(content.len()))?;
+        }
         let bytes = self.bytes();
-        if bytes > 0 && bytes + record.len() as u64 > self.limit {
+        if bytes > 0 && bytes + records.len() as u64 > self.limit {
             return Err(SpoolError::Full);
         }
-        let written = self.write(&record);
+        let written = self.write(&records);
         if written.is_err() {
             // What an error left behind is not appended to.
             self.open = None;
@@ -139,7 +150,7 @@ impl Spool {
         Ok(written?)
     }
 
-    fn write(&mut self, record: &[u8]) -> io::Result<()> {
+    fn write(&mut self, records: &[u8]) -> io::Result<()> {
         let size = SEGMENT.min(self.limit / 4);
         if self.segments.back().is_none_or(|last| last.length >= size) {
             self.open = None;
@@ -151,11 +162,11 @@ impl Spool {
         let Some(last) = self.segments.back_mut() else {
             return Err(io::Error::other("no segment is open"));
         };
-        if let Err(error) = file.write_all(record).and_then(|()| file.sync_data()) {
+        if let Err(error) = file.write_all(records).and_then(|()| file.sync_data()) {
             file.set_len(last.length)?;
             return Err(error);
         }
-        last.length += record.len() as u64;
+        last.length += records.len() as u64;
         self.open = Some(file);
         Ok(())
     }
@@ -171,12 +182,12 @@ impl Spool {
         Ok(file)
     }
 
-    /// The first report that has not been released.
+    /// The first record that has not been released.
     pub fn head(&self) -> Position {
         self.head
     }
 
-    /// The report at a position or, at the end of a segment, behind it; and where the next one begins.
+    /// The record at a position or, at the end of a segment, behind it; and where the next one begins.
     pub fn read(&mut self, at: Position) -> io::Result<Option<(Vec<u8>, Position)>> {
         let behind = |segment: &&Segment| {
             segment.number > at.0 || segment.number == at.0 && segment.length > at.1
@@ -209,7 +220,7 @@ impl Spool {
         self.read(Position(number, offset))
     }
 
-    /// Everything before a position has been taken by the server and is forgotten.
+    /// Everything before a position is somebody else's now and is forgotten.
     pub fn release(&mut self, to: Position) -> io::Result<()> {
         self.head = self.head.max(to);
         while let Some(first) = self.segments.front() {
@@ -231,9 +242,9 @@ impl Spool {
         self.segments.iter().map(|segment| segment.length).sum()
     }
 
-    /// Keeps a report that the server will never take, for people to look at.
-    pub fn reject(&self, name: &str, report: &[u8]) -> io::Result<()> {
-        files::replace(&self.rejected.join(name), report)
+    /// Keeps a record that nobody will ever take, for people to look at.
+    pub fn reject(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        files::replace(&self.rejected.join(name), content)
     }
 
     fn set_aside(&self, number: u64, offset: u64) -> io::Result<()> {

@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use super::*;
 
 /// A data directory that goes with the test.
-pub struct Scratch(pub PathBuf);
+struct Scratch(PathBuf);
 
 impl Scratch {
-    pub fn new() -> Self {
-        let name = format!("node-agent-{}", uuid::Uuid::new_v4());
+    fn new() -> Self {
+        let name = format!("spool-{}", uuid::Uuid::new_v4());
         let path = std::env::temp_dir().join(name);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -37,18 +37,18 @@ impl Drop for Scratch {
     }
 }
 
-fn report(number: usize) -> Vec<u8> {
-    format!("report {number} {}", "x".repeat(number % 7)).into_bytes()
+fn content(number: usize) -> Vec<u8> {
+    format!("record {number} {}", "x".repeat(number % 7)).into_bytes()
 }
 
-/// All reports from a position on.
+/// All records from a position on.
 fn all(spool: &mut Spool, mut at: Position) -> Vec<Vec<u8>> {
-    let mut reports = Vec::new();
-    while let Some((report, next)) = spool.read(at).unwrap() {
-        reports.push(report);
+    let mut records = Vec::new();
+    while let Some((record, next)) = spool.read(at).unwrap() {
+        records.push(record);
         at = next;
     }
-    reports
+    records
 }
 
 /// All that are to be sent.
@@ -60,7 +60,7 @@ fn rest(spool: &mut Spool) -> Vec<Vec<u8>> {
 fn filled(scratch: &Scratch, count: usize, limit: u64) -> Spool {
     let (mut spool, _) = scratch.spool(limit);
     for number in 0..count {
-        spool.append(&report(number)).unwrap();
+        spool.append(&content(number)).unwrap();
     }
     spool
 }
@@ -68,16 +68,16 @@ fn filled(scratch: &Scratch, count: usize, limit: u64) -> Spool {
 #[test]
 fn what_was_appended_is_there_after_a_start_in_order_and_goes_when_released() {
     let scratch = Scratch::new();
-    // Segments of 64 bytes: three or four reports each.
+    // Segments of 64 bytes: three or four records each.
     let mut spool = filled(&scratch, 10, 256);
-    let expected: Vec<_> = (0..10).map(report).collect();
+    let expected: Vec<_> = (0..10).map(content).collect();
     assert_eq!(rest(&mut spool), expected);
     drop(spool);
     assert!(scratch.segments().len() > 2);
 
     let (mut spool, found) = scratch.spool(256);
     let whole = Found {
-        reports: 10,
+        records: 10,
         torn: 0,
     };
     assert_eq!(found, whole);
@@ -98,7 +98,7 @@ fn a_full_spool_refuses_until_something_is_released() {
     let scratch = Scratch::new();
     let (mut spool, _) = scratch.spool(100);
     let mut taken = 0;
-    while spool.append(&report(taken)).is_ok() {
+    while spool.append(&content(taken)).is_ok() {
         taken += 1;
     }
     assert!(taken >= 4 && spool.bytes() <= 100, "{taken}");
@@ -116,12 +116,31 @@ fn a_full_spool_refuses_until_something_is_released() {
 }
 
 #[test]
-fn a_tail_torn_at_any_byte_costs_the_torn_report_alone() {
+fn records_together_are_there_in_order_or_not_at_all() {
+    let scratch = Scratch::new();
+    let (mut spool, _) = scratch.spool(200);
+    let together: Vec<_> = (0..4).map(content).collect();
+    let slices = || together.iter().map(Vec::as_slice);
+    spool.append_all(slices()).unwrap();
+    spool.append_all(slices()).unwrap();
+    let full = spool.append_all(slices().chain(slices()));
+    assert!(matches!(full, Err(SpoolError::Full)));
+    let long = vec![0; record::MAX_CONTENT + 1];
+    let long = spool.append_all([&together[0][..], &long]);
+    assert!(matches!(long, Err(SpoolError::TooLong(_))));
+    drop(spool);
+    let (mut spool, found) = scratch.spool(200);
+    assert_eq!((found.records, found.torn), (8, 0));
+    assert_eq!(rest(&mut spool), [together.clone(), together].concat());
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_costs_the_torn_record_alone() {
     let scratch = Scratch::new();
     drop(filled(&scratch, 3, 1 << 20));
     let path = scratch.segments().remove(0);
     let whole = fs::read(&path).unwrap();
-    let lengths: Vec<_> = (0..3).map(|n| record::HEADER + report(n).len()).collect();
+    let lengths: Vec<_> = (0..3).map(|n| record::HEADER + content(n).len()).collect();
     for cut in 0..whole.len() {
         let scratch = Scratch::new();
         fs::create_dir_all(scratch.0.join("spool")).unwrap();
@@ -135,11 +154,11 @@ fn a_tail_torn_at_any_byte_costs_the_torn_report_alone() {
             sound += lengths[kept];
             kept += 1;
         }
-        assert_eq!(found.reports, kept as u64, "cut at {cut}");
+        assert_eq!(found.records, kept as u64, "cut at {cut}");
         assert_eq!(found.torn, (cut - sound) as u64, "cut at {cut}");
         // What is written now is not lost behind the tear.
         spool.append(b"after").unwrap();
-        let mut expected: Vec<_> = (0..kept).map(report).collect();
+        let mut expected: Vec<_> = (0..kept).map(content).collect();
         expected.push(b"after".to_vec());
         assert_eq!(rest(&mut spool), expected, "cut at {cut}");
         drop(spool);
@@ -152,7 +171,7 @@ fn a_tail_torn_at_any_byte_costs_the_torn_report_alone() {
 }
 
 #[test]
-fn zeros_at_the_end_are_no_reports() {
+fn zeros_at_the_end_are_no_records() {
     let scratch = Scratch::new();
     drop(filled(&scratch, 2, 1 << 20));
     let path = scratch.segments().remove(0);
@@ -160,14 +179,14 @@ fn zeros_at_the_end_are_no_reports() {
     bytes.extend([0; 4096]);
     fs::write(&path, bytes).unwrap();
     let (_, found) = scratch.spool(1 << 20);
-    assert_eq!((found.reports, found.torn), (2, 4096));
+    assert_eq!((found.records, found.torn), (2, 4096));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// No flipped bit makes a report that was never written, and none before it is lost; neither when it
-    /// flips before a start nor while the agent runs.
+    /// No flipped bit makes a record that was never written, and none before it is lost; neither when it
+    /// flips before a start nor while the spool is open.
     #[test]
     fn a_flipped_bit_is_seen(count in 1..6_usize, place in any::<prop::sample::Index>(), bit in 0..8_u8) {
         let scratch = Scratch::new();
@@ -177,12 +196,12 @@ proptest! {
         let place = place.index(bytes.len());
         bytes[place] ^= 1_u8 << bit;
         let (mut end, mut sound) = (0, 0);
-        while end + record::HEADER + report(sound).len() <= place {
-            end += record::HEADER + report(sound).len();
+        while end + record::HEADER + content(sound).len() <= place {
+            end += record::HEADER + content(sound).len();
             sound += 1;
         }
         fs::write(&path, &bytes).unwrap();
-        let expected: Vec<_> = (0..sound).map(report).collect();
+        let expected: Vec<_> = (0..sound).map(content).collect();
         prop_assert_eq!(rest(&mut running), expected.clone());
         fs::write(&path, &bytes).unwrap();
         let (mut started, found) = scratch.spool(1 << 20);
@@ -199,9 +218,9 @@ proptest! {
         let mut at = spool.head();
         for step in steps {
             match step {
-                0 | 1 => appended += usize::from(spool.append(&report(appended)).is_ok()),
+                0 | 1 => appended += usize::from(spool.append(&content(appended)).is_ok()),
                 2 => if let Some((read, next)) = spool.read(at).unwrap() {
-                    prop_assert_eq!(&read, &report(released));
+                    prop_assert_eq!(&read, &content(released));
                     spool.release(next).unwrap();
                     released += 1;
                     at = next;
@@ -218,7 +237,7 @@ proptest! {
             }
             prop_assert!(spool.bytes() <= 200);
         }
-        let expected: Vec<_> = (released..appended).map(report).collect();
+        let expected: Vec<_> = (released..appended).map(content).collect();
         prop_assert_eq!(all(&mut spool, at), expected);
     }
 }

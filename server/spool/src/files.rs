@@ -1,6 +1,6 @@
 //! Files that are there as a whole or as they were before, whatever happens in between.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -28,5 +28,16 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Makes a folder this process's own, until what is returned is dropped or the process ends.
+pub fn lock(folder: &Path) -> io::Result<File> {
+    fs::create_dir_all(folder)?;
+    let lock = File::create(folder.join("lock"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(io::Error::other("another process has it")),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }

@@ -2,18 +2,18 @@
 
 /// Bytes before the content: its length and the CRC-32 of length and content, both little-endian.
 pub const HEADER: usize = 8;
-/// More cannot be a record: a report has at most 10 000 rows of about 80 bytes.
+/// The most bytes of a record: more than a report of usage, or a body with records of calls, can have.
 pub const MAX_CONTENT: usize = 4 << 20;
 
-/// Content as it lies in a segment. It is no longer than [`MAX_CONTENT`].
-pub fn encode(content: &[u8]) -> Option<Vec<u8>> {
+/// Appends content as it lies in a segment. It is no longer than [`MAX_CONTENT`].
+pub fn encode(content: &[u8], records: &mut Vec<u8>) -> Option<()> {
     let length = u32::try_from(content.len()).ok();
     let length = length.filter(|_| content.len() <= MAX_CONTENT)?;
-    let mut record = Vec::with_capacity(HEADER + content.len());
-    record.extend_from_slice(&length.to_le_bytes());
-    record.extend_from_slice(&checksum(length, content).to_le_bytes());
-    record.extend_from_slice(content);
-    Some(record)
+    records.reserve(HEADER + content.len());
+    records.extend_from_slice(&length.to_le_bytes());
+    records.extend_from_slice(&checksum(length, content).to_le_bytes());
+    records.extend_from_slice(content);
+    Some(())
 }
 
 /// The content of the record that these bytes begin with; `None` when they begin with no whole and
