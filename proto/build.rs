@@ -4,20 +4,26 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 19] = [
     "telecom/v1/access.proto",
     "telecom/v1/audit.proto",
+    "telecom/v1/call_analytics.proto",
+    "telecom/v1/call_record.proto",
     "telecom/v1/event.proto",
+    "telecom/v1/export.proto",
     "telecom/v1/job.proto",
     "telecom/v1/node_agent.proto",
     "telecom/v1/node_client.proto",
     "telecom/v1/node_server.proto",
     "telecom/v1/package.proto",
     "telecom/v1/package_queue.proto",
+    "telecom/v1/pbx.proto",
     "telecom/v1/telecom.proto",
     "telecom/v1/usage.proto",
     "telecom/v1/usage_report.proto",
     "telecom/v1/user.proto",
+    "telecom/v1/wholesale.proto",
+    "telecom/v1/wholesale_charge.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

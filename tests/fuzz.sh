@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$TELECOM_CACHE/target}"
 seconds=${1:-60}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "fuzz: how many seconds? tests/fuzz.sh SECONDS [TARGET...]" >&2; exit 2; }
 targets=("${@:2}")
-[ ${#targets[@]} -gt 0 ] || targets=(requests queue config tokens)
+[ ${#targets[@]} -gt 0 ] || targets=(requests queue config tokens calls)
 manifest=tests/fuzz/Cargo.toml
 host=$(rustc -vV | sed -n 's/^host: //p')
 

@@ -39,7 +39,7 @@ admin=$("$server" token --role admin --subject me)
 user=0190c6ae-1111-7000-8000-000000000001
 collector=$("$server" token --role collector --subject dpi)
 subscriber=$("$server" token --role user --subject "$user")
-node=''
+node='' pbx=''
 page=docs/calls.md
 seen=$folder/seen
 
@@ -51,6 +51,7 @@ call() {
         SUBSCRIBER) token=$subscriber ;;
         COLLECTOR) token=$collector ;;
         NODE) token=$node ;;
+        PBX) token=$pbx ;;
     esac
     if [ "$method" = WatchAccess ]; then
         # It goes on and on: three seconds are enough, and end with an error of grpcurl's own.
@@ -69,7 +70,7 @@ call() {
         # shellcheck disable=SC2016
         printf 'grpcurl -plaintext -H "$%s" -d '"'%s'"' \\\n  localhost:50051 telecom.v1.%s/%s\n```\n\n```json\n' \
             "$whose" "$message" "$service" "$method"
-        sed -E 's/tnode_([0-9]+)_[A-Za-z0-9_-]+/tnode_\1_…/' <<<"$answer" | awk 'NR <= 40; NR == 41 { print "…" }'
+        sed -E 's/(tnode|tpbx)_([0-9]+)_[A-Za-z0-9_-]+/\1_\2_…/' <<<"$answer" | awk 'NR <= 40; NR == 41 { print "…" }'
         printf '```\n'
     } >>"$page"
 }
@@ -88,6 +89,7 @@ ADMIN="authorization: Bearer $(telecom-server token --role admin --subject me)"
 SUBSCRIBER="authorization: Bearer $(telecom-server token --role user --subject 0190c6ae-1111-7000-8000-000000000001)"
 COLLECTOR="authorization: Bearer $(telecom-server token --role collector --subject dpi)"
 NODE="authorization: Bearer tnode_1_…"   # as CreateNodeServer has shown it
+PBX="authorization: Bearer tpbx_1_…"     # as CreatePbx has shown it
 ```
 INTRO
 
@@ -190,7 +192,57 @@ call $s RunJob ADMIN '{"job": "JOB_BILL_TRAFFIC", "scheduled_at": "'"$(date -u +
 call $s GetJobStates ADMIN '{}' 'How each job stands.'
 call $s ListJobRuns ADMIN '{"job": "JOB_REFRESH_SERVER_STATUS", "limit": 1}' 'What has run, the newest first.'
 
+section PbxManage
+s=PbxManage
+call $s CreatePbx ADMIN '{"config": {"name": "berlin"}}' 'Registers a PBX; its token is shown once.'
+call $s RotatePbxToken ADMIN '{"id": 1}' 'Gives it a new token.'
+pbx=$(python3 -c 'import json, sys; print(json.loads(sys.argv[1])["token"])' "$last")
+call $s UpdatePbx ADMIN '{"id": 1, "etag": "'"$(etag pbx)"'", "config": {"metadata": {"site": "b7"}}, "update_mask": {"paths": ["metadata"]}}' 'Changes what is said about it.'
+call $s ListPbxs ADMIN '{}' 'A page of PBXs.'
+
+section WholesaleManage
+s=WholesaleManage
+call $s CreateDeck ADMIN '{"name": "retail", "currency": "EUR"}' 'A deck of rates.'
+call $s CreateDeck ADMIN '{"name": "carrier b", "currency": "EUR"}' 'And another one.'
+csv=$(printf 'prefix,rate,minimum_seconds,increment_seconds,valid_from\n1555,0.03,6,6,2026-01-01\n' | base64 -w0)
+call $s ImportRates ADMIN '{"deck_id": 1, "csv": "'"$csv"'", "mode": "IMPORT_MODE_ADD"}' 'Takes rates from CSV, which is base64 in JSON as all bytes are.'
+csv=$(printf 'prefix,rate,minimum_seconds,increment_seconds,valid_from\n1555,0.01,1,1,2026-01-01\n' | base64 -w0)
+call $s ImportRates ADMIN '{"deck_id": 2, "csv": "'"$csv"'", "mode": "IMPORT_MODE_ADD"}' 'What the carrier takes.'
+call $s ShowDeck ADMIN '{"id": 1}' 'One deck.'
+call $s UpdateDeck ADMIN '{"id": 1, "etag": "'"$(etag deck)"'", "name": "retail 2026"}' 'Gives it another name.'
+call $s ListDecks ADMIN '{}' 'A page of decks.'
+call $s ListRates ADMIN '{"deck_id": 1}' 'Its rates.'
+call $s SetTrunk ADMIN '{"pbx_id": 1, "trunk_id": "11", "role": "TRUNK_ROLE_CUSTOMER", "deck_id": 1}' 'What calls that come in by a trunk are sold for.'
+call $s SetTrunk ADMIN '{"pbx_id": 1, "trunk_id": "22", "role": "TRUNK_ROLE_CARRIER", "deck_id": 2}' 'What calls that go out by a trunk are bought for.'
+call $s ListTrunks ADMIN '{}' 'What trunks are rated by.'
+call $s RateCall ADMIN '{"number": "+15550100", "talk": "60.001s", "trunks": {"pbx_id": 1, "sip_trunk_id": "11", "outbound_sip_trunk_id": "22"}}' 'What a call would cost; nothing is stored.'
+
+section CallIngest
+s=CallIngest
+at() { date -u -d "-$1 seconds" +%FT%TZ; }
+call $s IngestCallRecords PBX '{"records": [{"call_id": "call-1@pbx", "start_time": "'"$(at 70)"'", "ring_time": "'"$(at 65)"'", "answer_time": "'"$(at 60)"'", "end_time": "'"$(at 0)"'", "direction": "CALL_DIRECTION_OUTBOUND", "status_code": 200, "from_number": "4930123456", "to_number": "15550100", "sip_trunk_id": "11", "outbound_sip_trunk_id": "22"}, {"call_id": "call-2@pbx", "start_time": "1970-01-01T00:00:00Z"}]}' 'A call, and a record that cannot be stored.'
+call $s ReportPbxState PBX '{"active_calls": 42, "queues": [{"queue": "support", "length": 3, "agents_available": 2}], "ttl": "30s"}' 'How the PBX is.'
+call PbxManage ShowPbx ADMIN '{"id": 1}' 'The PBX, and what it said last.'
+call PbxManage ListRejectedCallRecords ADMIN '{}' 'What was not stored, and why.'
+
+section 'What calls came to'
+s=WholesaleManage
+call $s SumCharges ADMIN '{"start": "'"$(at 86400)"'", "end": "'"$(date -u -d '+1 day' +%FT%TZ)"'", "group_by": ["CHARGE_GROUP_TRUNK"]}' 'What the ledger sums up to, for each trunk.'
+call $s SetRateEnd ADMIN '{"deck_id": 2, "prefix": "1555", "valid_from": "2026-01-01T00:00:00Z", "valid_to": "2026-02-01T00:00:00Z"}' 'Ends a price.'
+call $s Rerate ADMIN '{"start": "'"$(at 86400)"'", "end": "'"$(date -u -d '+1 day' +%FT%TZ)"'", "dry_run": true}' 'What would change if all were rated again; nothing is written.'
+call $s ExportCharges ADMIN '{"first_day": "'"$(date -u -d '-2 days' +%F)"'", "last_day": "'"$(date -u -d '-2 days' +%F)"'", "format": "EXPORT_FORMAT_CSV"}' 'What was booked on a closed day.'
+
+section 'CallAnalytics and exports'
+s=CallAnalytics
+call $s ListCallRecords ADMIN '{"limit": 2}' 'The calls of the last 24 hours, the latest first.'
+call $s GetCallStatistics ADMIN '{"group_by": "CALL_GROUPING_DIRECTION"}' 'How they went.'
+call $s ExportCallRecords ADMIN '{"first_day": "'"$(date -u -d '-2 days' +%F)"'", "last_day": "'"$(date -u -d '-2 days' +%F)"'", "format": "EXPORT_FORMAT_CSV"}' 'What was stored on a closed day; the data is CSV, in base64 as all bytes in JSON.'
+call UserManage ExportUsage ADMIN '{"first_day": "'"$(date -u -d '-10 days' +%F)"'", "last_day": "'"$(date -u -d '-10 days' +%F)"'", "format": "EXPORT_FORMAT_CSV"}' 'What was used on a day that is billed to the end.'
+
 section 'The end of things'
+call WholesaleManage DeleteTrunk ADMIN '{"pbx_id": 1, "trunk_id": "11", "role": "TRUNK_ROLE_CUSTOMER"}' 'A trunk is rated by nothing any more.'
+call WholesaleManage DeleteDeck ADMIN '{"id": 1}' 'Removes a deck that no trunk is rated by.'
+call PbxManage DeletePbx ADMIN '{"id": 1}' 'Removes a PBX; its calls stay.'
 call PackageManage RetirePackage ADMIN '{"id": 1}' 'Takes a package from sale.'
 call PackageManage RetirePackageSeries ADMIN '{"id": 1}' 'Takes a series from sale.'
 call PackageManage UpdatePackageSeries ADMIN '{"id": 1, "etag": "'"$(etag series)"'", "config": {"node_client_ids": []}, "update_mask": {"paths": ["node_client_ids"]}}' 'Takes the node client out of it.'

@@ -11,9 +11,10 @@ pub use jwks::{Jwks, JwksUrl};
 pub use jwt::{
     InvalidToken, Jwt, Keys, MAX_SUBJECT, MIN_SECRET_BYTES, Rules, Verifier, is_subject, mint,
 };
-pub use token::{Digest, NodeSecret, Secret};
+pub use token::{Digest, Machine, MachineSecret, MachineToken, Secret};
 
 use crate::nodes::NodeServerId;
+use crate::pbxs::PbxId;
 use crate::users::UserId;
 
 /// What a caller may do; each method names the roles it takes.
@@ -33,6 +34,8 @@ pub enum Role {
     Operator,
     /// The agent of a node server.
     Node,
+    /// A PBX.
+    Pbx,
 }
 
 impl Role {
@@ -56,6 +59,7 @@ impl Role {
             Self::Collector => "collector",
             Self::Operator => "operator",
             Self::Node => "node",
+            Self::Pbx => "pbx",
         }
     }
 
@@ -76,6 +80,8 @@ pub enum Identity {
     Operator,
     /// The agent of this node server.
     Node(NodeServerId),
+    /// This PBX.
+    Pbx(PbxId),
 }
 
 impl Identity {
@@ -93,6 +99,7 @@ impl Identity {
             Self::Person(jwt) => person(jwt),
             Self::Operator => roles.contains(&Role::Operator).then_some(Caller::Operator),
             Self::Node(id) => roles.contains(&Role::Node).then_some(Caller::Node(id)),
+            Self::Pbx(id) => roles.contains(&Role::Pbx).then_some(Caller::Pbx(id)),
         }
     }
 }
@@ -108,6 +115,8 @@ pub enum Caller {
     Operator,
     /// The agent of this node server.
     Node(NodeServerId),
+    /// This PBX.
+    Pbx(PbxId),
 }
 
 impl Caller {
@@ -124,6 +133,7 @@ impl fmt::Display for Caller {
             Self::User(id) => write!(f, "user/{id}"),
             Self::Operator => f.write_str("operator"),
             Self::Node(id) => write!(f, "node/{id}"),
+            Self::Pbx(id) => write!(f, "pbx/{id}"),
         }
     }
 }

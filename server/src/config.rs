@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 mod auth;
+mod calls;
 mod check;
 mod load;
 pub mod raw;
@@ -18,6 +19,7 @@ mod retention;
 mod tests;
 
 use crate::auth::{Digest, JwksUrl, Rules, Secret};
+use crate::call_center::CallCenter;
 use crate::jobs::JobRules;
 use sqlx::postgres::PgConnectOptions;
 
@@ -74,6 +76,10 @@ pub struct TelecomConfig {
     pub job_lease: Duration,
     /// How long records are kept.
     pub retention: raw::Retention,
+    /// The queues of the call centre.
+    pub call_center: CallCenter,
+    /// Calls.
+    pub calls: Calls,
     /// Logs, traces and metrics out.
     pub telemetry: telecom_telemetry::Settings,
     /// The end of the process.
@@ -162,6 +168,15 @@ pub enum MetricsAccess {
     Token(Digest),
     /// Nobody: a token was configured but is empty.
     Closed,
+}
+
+/// What is done with calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls {
+    /// Whether administrators see telephone numbers masked; support always does.
+    pub mask_numbers: bool,
+    /// How often PBXs that report nothing themselves are asked how they are.
+    pub pbx_poll_interval: Duration,
 }
 
 /// The end of the process.

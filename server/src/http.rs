@@ -1,4 +1,7 @@
-//! The HTTP port: `/healthz`, `/healthz/ready`, `/metrics`. Nothing here touches the database.
+//! The HTTP port: `/healthz`, `/healthz/ready` and `/metrics`, none of which touches the database, and
+//! `POST /v1/call-records`.
+
+mod call_records;
 
 use std::time::Instant;
 
@@ -6,15 +9,18 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::auth::Digest;
 use crate::config::{self, MetricsAccess};
+use crate::live_calls::LiveCalls;
 use crate::metrics::{self, Format, Metrics};
 use crate::readiness::Board;
+
+pub use call_records::Pushes;
 
 /// What the handlers need.
 #[derive(Debug, Clone)]
@@ -22,6 +28,8 @@ struct Shared {
     board: Board,
     metrics: Metrics,
     access: MetricsAccess,
+    pushes: Pushes,
+    live: LiveCalls,
 }
 
 const HEALTH: &str = "/healthz";
@@ -31,7 +39,13 @@ const METRICS: &str = "/metrics";
 const OTHER: &str = "other";
 
 /// The routes.
-pub fn router(board: Board, metrics: Metrics, config: &config::Metrics) -> Router {
+pub fn router(
+    board: Board,
+    metrics: Metrics,
+    config: &config::Metrics,
+    pushes: Pushes,
+    live: LiveCalls,
+) -> Router {
     let mut codes = vec![
         (HEALTH, StatusCode::OK),
         (READY, StatusCode::OK),
@@ -40,7 +54,9 @@ pub fn router(board: Board, metrics: Metrics, config: &config::Metrics) -> Route
     ];
     let mut routes = Router::new()
         .route(HEALTH, get(health))
-        .route(READY, get(ready));
+        .route(READY, get(ready))
+        .route(call_records::PATH, post(call_records::push));
+    codes.extend(call_records::CODES.map(|code| (call_records::PATH, code)));
     if config.enabled {
         routes = routes.route(METRICS, get(scrape));
         codes.extend([
@@ -56,6 +72,8 @@ pub fn router(board: Board, metrics: Metrics, config: &config::Metrics) -> Route
         board,
         metrics,
         access: config.access.clone(),
+        pushes,
+        live,
     };
     routes
         .fallback(not_found)
@@ -65,11 +83,14 @@ pub fn router(board: Board, metrics: Metrics, config: &config::Metrics) -> Route
 }
 
 async fn health(State(shared): State<Shared>) -> Response {
-    let body = json!({
+    let mut body = json!({
         "status": "ok",
         "uptime_secs": shared.metrics.uptime().as_secs(),
         "version": env!("CARGO_PKG_VERSION"),
     });
+    if let Some(calls) = shared.live.active_calls() {
+        body["active_calls"] = calls.into();
+    }
     json_response(StatusCode::OK, &body)
 }
 
@@ -126,21 +147,22 @@ fn allowed(access: &MetricsAccess, headers: &HeaderMap) -> bool {
 }
 
 async fn not_found() -> Response {
-    let body = "nothing here; this port has /healthz, /healthz/ready and /metrics\n";
+    let body =
+        "nothing here; this port has /healthz, /healthz/ready, /metrics and /v1/call-records\n";
     (StatusCode::NOT_FOUND, body).into_response()
 }
 
 async fn method_not_allowed() -> Response {
     (
         StatusCode::METHOD_NOT_ALLOWED,
-        "only GET is answered here\n",
+        "GET is answered here; /v1/call-records takes POST\n",
     )
         .into_response()
 }
 
 async fn record(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let route = [HEALTH, READY, METRICS]
+    let route = [HEALTH, READY, METRICS, call_records::PATH]
         .into_iter()
         .find(|route| *route == request.uri().path())
         .unwrap_or(OTHER);

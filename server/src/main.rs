@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use telecom_server::auth::{Role, mint};
+use telecom_server::cdr_spool;
 use telecom_server::config::{InvalidConfig, Problem, Signing, TelecomConfig};
 use telecom_server::failure::Failure;
 use telecom_server::jobs::{Job, JobKey};
@@ -108,6 +109,16 @@ enum Command {
         /// How long it may take.
         #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
         timeout: Duration,
+    },
+    /// Stand beside a PBX: keep each record of a call that it pushes on disk until the server has it.
+    ///
+    /// The token comes from --token-file or the environment, `TELECOM_CDR_SPOOL_TOKEN`; of the configuration only the
+    /// sections http, logging and otel matter. docs/cdr-spool.md has the rest.
+    CdrSpool {
+        #[command(flatten)]
+        source: Source,
+        #[command(flatten)]
+        arguments: cdr_spool::Arguments,
     },
 }
 
@@ -221,6 +232,9 @@ fn start(command: &Command) -> Result<(), Failure> {
         Command::CheckLedger { source, timeout } => {
             let config = source.load()?;
             runtime.block_on(check_ledger(&config, *timeout))
+        }
+        Command::CdrSpool { source, arguments } => {
+            runtime.block_on(cdr_spool::run(&source.load()?, arguments))
         }
     };
     // What is still blocking then has no business to.

@@ -173,7 +173,7 @@ impl Maintenance {
                 done.overdue += 1;
                 tracing::warn!(
                     partition = name,
-                    "kept past its retention: not all of its time is billed"
+                    "kept past its retention: not all of its time is billed or rated"
                 );
             }
             None => done.overdue += 1,

@@ -9,19 +9,27 @@ use prometheus::{
 use crate::nodes::NodeStatus;
 
 mod billing;
+mod call_center;
+mod calls;
 mod exposition;
 mod jobs;
+mod live;
 mod runtime;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 mod usage;
+mod wholesale;
 
 pub use billing::Billing;
+pub use call_center::CallCenter;
+pub use calls::Calls;
 pub use exposition::{Format, render};
 pub use jobs::Jobs;
+pub use live::Live;
 pub use upkeep::Upkeep;
 pub use usage::Usage;
+pub use wholesale::Wholesale;
 
 /// Every metric the server counts in; a clone counts in the same.
 #[derive(Debug, Clone)]
@@ -64,6 +72,14 @@ pub struct Metrics {
     pub billing: Billing,
     /// Runs of jobs.
     pub jobs: Jobs,
+    /// Calls.
+    pub calls: Calls,
+    /// What calls come to.
+    pub wholesale: Wholesale,
+    /// The call centre.
+    pub call_center: CallCenter,
+    /// What PBXs say of the moment.
+    pub live: Live,
     started: Instant,
 }
 
@@ -165,6 +181,10 @@ impl Metrics {
             usage: Usage::new(&registry)?,
             billing: Billing::new(&registry)?,
             jobs: Jobs::new(&registry)?,
+            calls: Calls::new(&registry)?,
+            wholesale: Wholesale::new(&registry)?,
+            call_center: CallCenter::new(&registry)?,
+            live: Live::new(&registry)?,
             started: Instant::now(),
             registry,
         };

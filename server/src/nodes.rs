@@ -119,12 +119,3 @@ pub struct LastHeartbeat {
     /// The node's clock minus the database's, in microseconds.
     pub clock_skew_micros: i64,
 }
-
-/// What is kept of a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeToken {
-    /// When it was issued, by the database's clock.
-    pub created_at: DateTime<Utc>,
-    /// When it stops working; `None` for the current one.
-    pub expires_at: Option<DateTime<Utc>>,
-}

@@ -36,6 +36,8 @@ pub enum Guard {
     OwnRows,
     /// Rows of `usage_quarter` of the same time that are not billed to the end.
     QuartersOfItsTime,
+    /// Calls of its own that can still be rated, of PBXs that have a trunk in wholesale.
+    Unrated,
 }
 
 /// From a moment to another, which is no longer part of it.
@@ -72,7 +74,7 @@ const NO_LONGER_NEEDED: &str = "state <> 'running' \
         AND l.scheduled_at > job_run.scheduled_at AND l.scheduled_at <= now()))";
 
 /// All partitioned tables.
-pub fn tables(retention: &Retention) -> [Table; 5] {
+pub fn tables(retention: &Retention) -> [Table; 7] {
     [
         Table {
             name: "traffic_usage",
@@ -104,6 +106,19 @@ pub fn tables(retention: &Retention) -> [Table; 5] {
             keep_days: retention.daily_days,
             guard: Guard::Nothing,
         },
+        Table {
+            name: "call_record",
+            span: Span::Day,
+            keep_days: retention.call_record_days,
+            guard: Guard::Unrated,
+        },
+        Table {
+            name: "call_charge",
+            span: Span::Month,
+            // A call that has lost its charge would be charged again.
+            keep_days: retention.daily_days.max(retention.call_record_days),
+            guard: Guard::Nothing,
+        },
     ]
 }
 
@@ -121,7 +136,7 @@ pub struct Rows {
 }
 
 /// What is removed row by row.
-pub fn pruned(retention: &Retention) -> [Rows; 7] {
+pub fn pruned(retention: &Retention) -> [Rows; 8] {
     let rows = |table, time, keep| Rows {
         table,
         time,
@@ -141,6 +156,11 @@ pub fn pruned(retention: &Retention) -> [Rows; 7] {
             only: "NOT (source = 'telecom' AND route = 'telecom.user_usage_billing')",
             ..rows("dead_letter", "died_at", DEAD_LETTER)
         },
+        rows(
+            "call_record_rejected",
+            "received_at",
+            TimeDelta::days(retention.call_record_days.into()),
+        ),
         Rows {
             only: NO_LONGER_NEEDED,
             ..rows(
@@ -326,6 +346,7 @@ mod tests {
     fn nothing_wanted_is_past_whatever_the_retention() {
         let shortest = Retention {
             job_run_days: 1,
+            call_record_days: 7,
             raw_usage_days: 7,
             quarter_hour_days: 32,
             hourly_days: 32,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use telecom_proto::v1::audit_server::AuditServer;
+use telecom_proto::v1::call_analytics_server::CallAnalyticsServer;
+use telecom_proto::v1::call_ingest_server::CallIngestServer;
 use telecom_proto::v1::event_ingest_server::EventIngestServer;
 use telecom_proto::v1::event_manage_server::EventManageServer;
 use telecom_proto::v1::job_manage_server::JobManageServer;
@@ -12,8 +14,10 @@ use telecom_proto::v1::node_client_manage_server::NodeClientManageServer;
 use telecom_proto::v1::node_server_manage_server::NodeServerManageServer;
 use telecom_proto::v1::package_manage_server::PackageManageServer;
 use telecom_proto::v1::package_queue_manage_server::PackageQueueManageServer;
+use telecom_proto::v1::pbx_manage_server::PbxManageServer;
 use telecom_proto::v1::telecom_server::TelecomServer;
 use telecom_proto::v1::user_manage_server::UserManageServer;
+use telecom_proto::v1::wholesale_manage_server::WholesaleManageServer;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
@@ -21,8 +25,10 @@ use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::Layer as _;
 
 use crate::auth::{Digest, Verifier};
+use crate::call_intake::CallIntake;
 use crate::domain::{
-    AccessHub, AgentService, AnalysisService, EventService, JobService, ManageService,
+    AccessHub, AgentService, AnalysisService, CallAnalyticsService, CallService, EventService,
+    JobService, MachineService, ManageService,
 };
 use crate::metrics::Metrics;
 use crate::store::Database;
@@ -30,6 +36,8 @@ use crate::store::Database;
 mod audit;
 mod authenticate;
 mod call;
+mod call_analytics;
+mod call_ingest;
 mod convert;
 mod deadline;
 mod event_ingest;
@@ -42,6 +50,7 @@ mod node_client_manage;
 mod node_server_manage;
 mod package_manage;
 mod package_queue_manage;
+mod pbx_manage;
 mod requests;
 mod status;
 mod streams;
@@ -49,7 +58,9 @@ mod telecom;
 #[cfg(test)]
 mod tests;
 mod user_manage;
+mod wholesale_manage;
 
+pub(crate) use authenticate::bearer;
 pub use gateway::Gateway;
 use gateway::Limits;
 pub use methods::SERVICES;
@@ -70,10 +81,16 @@ pub struct Options {
     pub request_timeout: Duration,
     /// A node is offline when its last heartbeat is older.
     pub offline_timeout: Duration,
+    /// Knows the tokens of machines.
+    pub machines: MachineService,
     /// Where changes of access come from.
     pub hub: AccessHub,
+    /// Where records of calls are handed in.
+    pub intake: CallIntake,
     /// Begins the runs of jobs.
     pub jobs: JobService,
+    /// Whether administrators see telephone numbers masked; support always does.
+    pub mask_numbers: bool,
 }
 
 /// Reflection cannot be built from the descriptors.
@@ -94,15 +111,15 @@ macro_rules! staffed {
 /// All services of the gRPC port, gRPC-Web included. Streams end when `drain` is cancelled.
 pub fn service<H: Health>(
     options: Options,
-    database: Database,
+    database: &Database,
     metrics: Metrics,
     health: HealthServer<H>,
     drain: CancellationToken,
 ) -> Result<GrpcWebService<Gateway>, ReflectionError> {
     let limits = Limits::of(&options);
-    let routes = routes(&options, &database, &metrics, health)?;
-    let agent = AgentService::new(database, options.offline_timeout, options.hub);
-    let authenticator = authenticate::Authenticator::new(options.verifier, options.operator, agent);
+    let routes = routes(&options, database, &metrics, health)?;
+    let (verifier, operator) = (options.verifier, options.operator);
+    let authenticator = authenticate::Authenticator::new(verifier, operator, options.machines);
     let gateway = Gateway::new(routes, Arc::new(authenticator), limits, metrics, drain);
     Ok(GrpcWebLayer::new().layer(gateway))
 }
@@ -123,8 +140,12 @@ pub fn routes<H: Health>(
         options.offline_timeout,
         options.hub.clone(),
     );
+    let mask = options.mask_numbers;
+    let analytics = CallAnalyticsService::new(database.clone(), mask);
+    let analytics = call_analytics::Rpc::new(analytics, manage.clone(), mask);
     let limits = Limits::of(options);
     let events = EventService::new(database.clone());
+    let calls = call_ingest::Rpc::new(CallService::new(database.clone()), options.intake.clone());
     let agents = NodeAgentServer::new(node_agent::Rpc::new(agent, metrics.clone(), limits))
         .max_decoding_message_size(limit)
         .accept_compressed(CompressionEncoding::Gzip);
@@ -139,9 +160,13 @@ pub fn routes<H: Health>(
         .add_service(staffed!(NodeServerManageServer, manage.clone(), limit))
         .add_service(staffed!(NodeClientManageServer, manage.clone(), limit))
         .add_service(staffed!(TelecomServer, analysis, limit))
+        .add_service(staffed!(CallAnalyticsServer, analytics, limit))
         .add_service(staffed!(PackageManageServer, manage.clone(), limit))
         .add_service(staffed!(PackageQueueManageServer, manage.clone(), limit))
+        .add_service(staffed!(PbxManageServer, manage.clone(), limit))
+        .add_service(staffed!(CallIngestServer, calls, limit))
         .add_service(staffed!(UserManageServer, manage.clone(), limit))
+        .add_service(staffed!(WholesaleManageServer, manage.clone(), limit))
         .add_service(staffed!(EventIngestServer, events, limit))
         .add_service(staffed!(EventManageServer, manage.clone(), limit))
         .add_service(staffed!(JobManageServer, options.jobs.clone(), limit))

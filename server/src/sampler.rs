@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::call_center::CallCenter;
 use crate::domain::ROUTES;
 use crate::metrics::Metrics;
 use crate::nodes::NodeStatus;
 use crate::packages::QueuedPackageStatus;
 use crate::store::{
-    Database, StoreError, billing, job_runs, node_servers, outbox, queued_packages,
+    Database, StoreError, billing, call_center, job_runs, node_servers, outbox, queued_packages,
+    wholesale_decks,
 };
 
 /// A sample that takes longer is left out.
@@ -27,6 +29,8 @@ pub struct Sampler {
     pub interval: Duration,
     /// A node is offline when its last heartbeat is older.
     pub offline_timeout: Duration,
+    /// The queues whose service level is sampled.
+    pub queues: CallCenter,
 }
 
 impl Sampler {
@@ -43,6 +47,8 @@ impl Sampler {
                 self.queued_packages(&mut series).await,
                 self.billing().await,
                 self.jobs().await,
+                self.service_levels().await,
+                self.wholesale().await,
             ] {
                 if let Err(error) = result {
                     tracing::debug!(%error, "gauges are not refreshed");
@@ -92,6 +98,35 @@ impl Sampler {
         for (job, at) in successes {
             let gauge = &self.metrics.jobs.last_success;
             gauge.with_label_values(&[job.as_str()]).set(at);
+        }
+        Ok(())
+    }
+
+    async fn wholesale(&self) -> Result<(), StoreError> {
+        let mut transaction = self.database.read(Instant::now() + PATIENCE).await?;
+        let currencies = wholesale_decks::currencies(&mut transaction).await?;
+        transaction.commit().await?;
+        for currency in currencies {
+            self.metrics.wholesale.know(currency);
+        }
+        Ok(())
+    }
+
+    async fn service_levels(&self) -> Result<(), StoreError> {
+        if self.queues.0.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.database.read(Instant::now() + PATIENCE).await?;
+        let levels = call_center::service_levels(&mut transaction, &self.queues).await?;
+        transaction.commit().await?;
+        let gauges = &self.metrics.call_center.sla_percentage;
+        for queue in self.queues.0.keys() {
+            let labels = [queue.as_str()];
+            match levels.iter().find(|(sampled, _)| sampled == queue) {
+                Some((_, percentage)) => gauges.with_label_values(&labels).set(*percentage),
+                // Without calls there is no share of them.
+                None => drop(gauges.remove_label_values(&labels)),
+            }
         }
         Ok(())
     }

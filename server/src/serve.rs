@@ -11,13 +11,16 @@ use tonic_health::server::HealthReporter;
 
 use crate::access_teller::AccessTeller;
 use crate::auth::{Jwks, Keys, Verifier};
+use crate::call_intake::CallIntake;
 use crate::config::{self, Signing, TelecomConfig};
-use crate::domain::{AccessHub, JobService, TelecomCronExecutor};
+use crate::domain::{AccessHub, CallService, JobService, MachineService, TelecomCronExecutor};
 use crate::failure::Failure;
 use crate::job_keeper::JobKeeper;
+use crate::live_calls::{LiveCalls, LiveSampler};
 use crate::maintenance::Maintenance;
 use crate::metrics::Metrics;
 use crate::net::{Acceptor, Port, Stop};
+use crate::pbx_poller::PbxPoller;
 use crate::readiness::Board;
 use crate::relay::Relay;
 use crate::sampler::Sampler;
@@ -82,16 +85,12 @@ async fn run(
 
     let grpc = Acceptor::bind(Port::Grpc, config.grpc.clone(), metrics.clone()).await?;
     let http = Acceptor::bind(Port::Http, config.http.clone(), metrics.clone()).await?;
-    let (keys, jwks) = match required.keys {
-        Signing::Secrets(secrets) => (Keys::Secrets(secrets), None),
-        Signing::Jwks(url) => {
-            let jwks = Jwks::new(url);
-            (Keys::Jwks(jwks.clone()), Some(jwks))
-        }
-    };
+    let (keys, jwks) = keys(required.keys);
     let hub = AccessHub::new(database.clone(), config.access_ttl);
     let jobs_stop = CancellationToken::new();
     let (keeper, jobs) = jobs(config, &database, &metrics, jobs_stop.clone());
+    let machines = MachineService::new(database.clone());
+    let (intake, storer) = CallIntake::new(CallService::new(database.clone()), metrics.clone());
     let service = rpc::service(
         rpc::Options {
             verifier: Verifier::new(keys, config.auth.rules.clone()),
@@ -100,10 +99,13 @@ async fn run(
             max_in_flight: config.max_in_flight,
             request_timeout: config.request_timeout,
             offline_timeout: config.offline_timeout,
+            machines: machines.clone(),
             hub: hub.clone(),
+            intake: intake.clone(),
             jobs,
+            mask_numbers: config.calls.mask_numbers,
         },
-        database.clone(),
+        &database,
         metrics.clone(),
         health_server,
         stop.drain.clone(),
@@ -116,7 +118,15 @@ async fn run(
         "serving"
     );
     let tasks = TaskTracker::new();
-    let router = http::router(board.clone(), metrics.clone(), &config.metrics);
+    let pushes = http::Pushes { machines, intake };
+    let samplers = samplers(config, &database, &metrics);
+    let router = http::router(
+        board.clone(),
+        metrics.clone(),
+        &config.metrics,
+        pushes,
+        samplers.live.live.clone(),
+    );
     tasks.spawn(grpc.run(service, stop.clone(), tasks.clone()));
     tasks.spawn(http.run(router, stop.clone(), tasks.clone()));
     tasks.spawn(keeper.run(database.clone()));
@@ -126,23 +136,18 @@ async fn run(
         connect: required.database,
         database: database.clone(),
         retention: config.retention,
-        metrics: metrics.clone(),
-    };
-    let sampler = Sampler {
-        database: database.clone(),
         metrics,
-        interval: config.metrics.interval,
-        offline_timeout: config.offline_timeout,
     };
 
     let background = async {
         tokio::join!(
             board.watch(&database),
             database.watch_replica(),
-            sampler.run(),
+            samplers.run(),
             maintenance.run(),
             relay.run(),
             teller.run(),
+            storer.run(),
             follow(&board, &health),
             keep_fresh(jwks.as_ref()),
         )
@@ -182,6 +187,17 @@ async fn migrate(target: &config::Database, patience: Duration) -> Result<(), Fa
     Ok(())
 }
 
+/// What tokens are checked with, and the keys that have to be kept fresh.
+fn keys(signing: Signing) -> (Keys, Option<Jwks>) {
+    match signing {
+        Signing::Secrets(secrets) => (Keys::Secrets(secrets), None),
+        Signing::Jwks(url) => {
+            let jwks = Jwks::new(url);
+            (Keys::Jwks(jwks.clone()), Some(jwks))
+        }
+    }
+}
+
 fn jobs(
     config: &TelecomConfig,
     database: &Database,
@@ -191,6 +207,40 @@ fn jobs(
     let (rules, metrics) = (config.job_rules(), metrics.jobs.clone());
     let executor = TelecomCronExecutor::new(database.clone(), rules, metrics);
     JobKeeper::new(executor, stop)
+}
+
+/// What fills gauges from outside of the process.
+struct Samplers {
+    database: Sampler,
+    live: LiveSampler,
+    pbxs: PbxPoller,
+}
+
+impl Samplers {
+    async fn run(self) {
+        tokio::join!(self.database.run(), self.live.run(), self.pbxs.run());
+    }
+}
+
+fn samplers(config: &TelecomConfig, database: &Database, metrics: &Metrics) -> Samplers {
+    metrics.call_center.configure(&config.call_center);
+    let every = config.calls.pbx_poll_interval;
+    Samplers {
+        database: Sampler {
+            database: database.clone(),
+            metrics: metrics.clone(),
+            interval: config.metrics.interval,
+            offline_timeout: config.offline_timeout,
+            queues: config.call_center.clone(),
+        },
+        live: LiveSampler {
+            database: database.clone(),
+            live: LiveCalls::default(),
+            metrics: metrics.clone(),
+            queues: config.call_center.clone(),
+        },
+        pbxs: PbxPoller::new(database.clone(), metrics.clone(), every),
+    }
 }
 
 fn relay(connect: &config::Database, database: &Database, metrics: &Metrics) -> Relay {

@@ -1,5 +1,6 @@
 //! The vocabulary of subscribers.
 
+mod number;
 mod time_zone;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use crate::revision::Revision;
 use crate::violation::{Violation, Violations};
 
+pub use number::SubscriberNumber;
 pub use time_zone::{TimeZone, UnknownTimeZone};
 
 /// A subscriber; the `sub` of their token.

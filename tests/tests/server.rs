@@ -11,6 +11,10 @@ mod server {
     mod bad_config;
     mod bad_requests;
     mod billing;
+    mod call_analytics;
+    mod call_center;
+    mod calls;
+    mod cdr_spool;
     mod database;
     mod database_away;
     mod errors;
@@ -29,6 +33,7 @@ mod server {
     mod ledger;
     mod maintenance;
     mod manage;
+    mod metric_names;
     mod migrations;
     mod names;
     mod node_agent;
@@ -56,5 +61,6 @@ mod server {
     mod users;
     mod users_export;
     mod users_queue;
+    mod wholesale;
     mod wire;
 }

@@ -8,16 +8,13 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::InvalidToken;
+use crate::http_client::{self, HttpClient};
 
 /// Keys are fetched this often when nothing asks for it.
 const REFRESH: Duration = Duration::from_mins(5);
@@ -63,7 +60,7 @@ pub struct Jwks(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     url: JwksUrl,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: HttpClient<Empty<Bytes>>,
     keys: ArcSwapOption<HashMap<Option<String>, KnownKey>>,
     /// When the last fetch began; who holds it fetches.
     last: Mutex<Option<Instant>>,
@@ -100,14 +97,9 @@ enum FetchError {
 impl Jwks {
     /// Nothing is fetched before [`Self::keep_fresh`] or the first token.
     pub fn new(url: JwksUrl) -> Self {
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls())
-            .https_or_http()
-            .enable_http1()
-            .build();
         Self(Arc::new(Shared {
             url,
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            client: http_client::client(),
             keys: ArcSwapOption::empty(),
             last: Mutex::new(None),
         }))
@@ -188,21 +180,6 @@ impl Jwks {
             return Err(FetchError::Empty);
         }
         Ok(known)
-    }
-}
-
-/// Trusts what the system trusts, or `SSL_CERT_FILE` where it is set. Without any authority only
-/// `http` works, and a fetch by `https` says so.
-fn tls() -> rustls::ClientConfig {
-    let builder = rustls::ClientConfig::builder;
-    match builder().with_native_roots() {
-        Ok(builder) => builder.with_no_client_auth(),
-        Err(error) => {
-            tracing::warn!(%error, "no certificate authorities are found on this system");
-            builder()
-                .with_root_certificates(rustls::RootCertStore::empty())
-                .with_no_client_auth()
-        }
     }
 }
 

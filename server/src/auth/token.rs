@@ -4,11 +4,12 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::nodes::NodeServerId;
+use crate::pbxs::PbxId;
 
 /// A value that no log, error or debug output may show.
 #[derive(Clone, PartialEq, Eq)]
@@ -74,28 +75,56 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A node's token: `tnode_<id>_<secret>`. The number in it finds the digest to compare with.
-#[derive(Debug, Clone)]
-pub struct NodeSecret(Secret);
+/// What is kept of a machine's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineToken {
+    /// When it was issued, by the database's clock.
+    pub created_at: DateTime<Utc>,
+    /// When it stops working; `None` for the current one.
+    pub expires_at: Option<DateTime<Utc>>,
+}
 
-impl NodeSecret {
+/// Whoever proves who they are by a token of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Machine {
+    /// The agent of a node server.
+    Node(NodeServerId),
+    /// A PBX.
+    Pbx(PbxId),
+}
+
+/// The chance in the token of a machine: `tnode_<id>_<secret>`, `tpbx_<id>_<secret>`. The number in it finds the digest
+/// to compare with.
+#[derive(Debug, Clone)]
+pub struct MachineSecret(Secret);
+
+impl MachineSecret {
     /// Bytes of chance in a token.
     pub const RANDOM_BYTES: usize = 32;
-    const PREFIX: &str = "tnode_";
+    const NODE: &str = "tnode_";
+    const PBX: &str = "tpbx_";
 
     /// The secret part made of random bytes.
     pub fn from_random(bytes: [u8; Self::RANDOM_BYTES]) -> Self {
         Self(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// The token for a node server.
-    pub fn token(&self, node: NodeServerId) -> Secret {
-        Secret::new(format!("{}{node}_{}", Self::PREFIX, self.0.expose()))
+    /// The token for a machine.
+    pub fn token(&self, machine: Machine) -> Secret {
+        let (prefix, id) = match machine {
+            Machine::Node(id) => (Self::NODE, id.0),
+            Machine::Pbx(id) => (Self::PBX, id.0),
+        };
+        Secret::new(format!("{prefix}{id}_{}", self.0.expose()))
     }
 
-    /// The node server that a token says it belongs to; nothing is proved by it.
-    pub fn claimed_node(token: &str) -> Option<NodeServerId> {
-        let (id, _) = token.strip_prefix(Self::PREFIX)?.split_once('_')?;
-        id.parse().ok().filter(|id| *id > 0).map(NodeServerId)
+    /// The machine that a token says it belongs to; nothing is proved by it.
+    pub fn claimed(token: &str) -> Option<Machine> {
+        let id = |prefix| {
+            let (id, _) = token.strip_prefix(prefix)?.split_once('_')?;
+            id.parse().ok().filter(|id| *id > 0)
+        };
+        let node = id(Self::NODE).map(|id| Machine::Node(NodeServerId(id)));
+        node.or_else(|| id(Self::PBX).map(|id| Machine::Pbx(PbxId(id))))
     }
 }

@@ -74,6 +74,8 @@ impl Checker<'_> {
         );
         let job_lease = self.duration("jobs.lease", &raw.jobs.lease, 1_000, 600_000);
         let retention = self.retention(&raw.retention);
+        let call_center = self.call_center(&raw.call_center);
+        let calls = self.calls(&raw.calls);
         let shutdown = self.shutdown(&raw.shutdown);
         Some(TelecomConfig {
             grpc: grpc?,
@@ -92,6 +94,8 @@ impl Checker<'_> {
             access_ttl: access_ttl?,
             job_lease: job_lease?,
             retention,
+            call_center,
+            calls: calls?,
             telemetry: telemetry?,
             shutdown: shutdown?,
         })
@@ -230,7 +234,13 @@ impl Checker<'_> {
         parsed.ok()
     }
 
-    fn duration(&mut self, key: &str, text: &str, min_ms: u64, max_ms: u64) -> Option<Duration> {
+    pub(super) fn duration(
+        &mut self,
+        key: &str,
+        text: &str,
+        min_ms: u64,
+        max_ms: u64,
+    ) -> Option<Duration> {
         let parsed = SignedDuration::from_str(text)
             .ok()
             .and_then(|duration| Duration::try_from(duration).ok());

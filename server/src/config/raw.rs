@@ -28,6 +28,10 @@ pub struct Raw {
     pub jobs: Jobs,
     /// How long records are kept.
     pub retention: Retention,
+    /// The call centre.
+    pub call_center: CallCenter,
+    /// Calls.
+    pub calls: Calls,
     /// Log lines.
     pub logging: Logging,
     /// The end of the process.
@@ -281,6 +285,8 @@ pub struct Retention {
     pub status_history_days: u32,
     /// Runs of jobs.
     pub job_run_days: u32,
+    /// Records of calls, and those that were not stored.
+    pub call_record_days: u32,
 }
 
 impl Default for Retention {
@@ -292,6 +298,56 @@ impl Default for Retention {
             daily_days: 800,
             status_history_days: 400,
             job_run_days: 30,
+            call_record_days: 90,
+        }
+    }
+}
+
+/// The `call_center` section.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CallCenter {
+    /// Its queues, by the name that PBXs give them.
+    pub queues: BTreeMap<String, Queue>,
+}
+
+/// What is asked of a queue.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Queue {
+    /// A call is answered in time when it waited no longer.
+    pub sla_seconds: u32,
+    /// The share of calls that should be answered in time, in per cent.
+    pub sla_target_percent: u32,
+    /// Whether callers who gave up within five seconds are left out.
+    pub exclude_short_abandons: bool,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            sla_seconds: 20,
+            sla_target_percent: 80,
+            exclude_short_abandons: false,
+        }
+    }
+}
+
+/// The `calls` section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Calls {
+    /// Whether administrators see telephone numbers masked.
+    pub mask_numbers: bool,
+    /// How often PBXs that report nothing themselves are asked how they are.
+    pub pbx_poll_interval: String,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            mask_numbers: false,
+            pbx_poll_interval: "15s".to_owned(),
         }
     }
 }

@@ -14,6 +14,8 @@ impl Checker<'_> {
             ("daily_days", raw.daily_days, 32, 36_500),
             ("status_history_days", raw.status_history_days, 93, 3_660),
             ("job_run_days", raw.job_run_days, 1, 3_660),
+            // Records are taken for a week.
+            ("call_record_days", raw.call_record_days, 7, 3_660),
         ] {
             self.size(&format!("retention.{key}"), days, min, max);
         }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::auth::{Caller, Digest, NodeSecret, Secret};
+use crate::auth::Caller;
 use crate::nodes::{Compatibility, Heartbeat, NodeServerId};
 use crate::store::{
     Database, StoreError,
     heartbeats::{self, Recorded},
-    node_tokens, retry_conflicts, user_access,
+    retry_conflicts, user_access,
 };
 
 use super::{AccessHub, Context, DomainError, Processor};
@@ -28,36 +28,6 @@ impl AgentService {
             database,
             offline_timeout,
             hub,
-        }
-    }
-}
-
-/// Finds out which node server a token belongs to. The caller in the context is not looked at.
-#[derive(Debug)]
-pub struct AuthenticateNode {
-    /// The token as it was sent.
-    pub token: Secret,
-    /// When the answer is no longer wanted.
-    pub deadline: tokio::time::Instant,
-}
-
-impl AgentService {
-    /// The node server of the token, read from the primary so that a rotation counts at once.
-    pub async fn authenticate(&self, input: AuthenticateNode) -> Result<NodeServerId, DomainError> {
-        let token = input.token.expose();
-        let node = NodeSecret::claimed_node(token).ok_or(DomainError::TokenInvalid)?;
-        let digest = Digest::of(token);
-        let mut transaction = self.database.read_primary(input.deadline).await?;
-        let stored = node_tokens::digests(&mut transaction, node).await?;
-        transaction.commit().await?;
-        // All are compared, so that the time does not tell which one matched.
-        let matched = stored
-            .iter()
-            .fold(false, |matched, known| matched | known.matches(&digest));
-        if matched {
-            Ok(node)
-        } else {
-            Err(DomainError::TokenInvalid)
         }
     }
 }

@@ -136,7 +136,7 @@ fn whose(caller: &Caller, asked: Option<UserId>) -> Result<Option<UserId>, Domai
         Caller::User(own) if asked.is_none_or(|asked| asked == *own) => Ok(Some(*own)),
         Caller::User(_) => Err(DomainError::NotYours),
         Caller::Staff(..) => Ok(asked),
-        Caller::Operator | Caller::Node(_) => Err(DomainError::WrongCaller),
+        Caller::Operator | Caller::Node(_) | Caller::Pbx(_) => Err(DomainError::WrongCaller),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::jobs::{JobRun, rfc3339};
 use crate::packages::MAX_OPEN;
@@ -102,6 +102,14 @@ pub enum Obstacle {
         /// One of the series.
         series: i32,
     },
+    /// Trunks are rated by the deck.
+    #[error("trunk {trunk} is rated by wholesale deck {id}: give it another one first")]
+    WholesaleDeckInUse {
+        /// The deck.
+        id: i32,
+        /// One of the trunks.
+        trunk: String,
+    },
     /// The series is no longer on sale.
     #[error("package series {0} is retired")]
     SeriesRetired(i32),
@@ -155,6 +163,12 @@ pub enum Obstacle {
         /// The uid of that cluster.
         owner: String,
     },
+    /// What is exported of a day may still change.
+    #[error("{day} is not closed yet: ask for the days before it, or later")]
+    DayOpen {
+        /// The first such day that was asked for.
+        day: NaiveDate,
+    },
     /// More is to be charged than can be counted.
     #[error("with it, more would be charged to queued package {0} than can be counted")]
     TooMuchCharged(i64),
@@ -166,14 +180,21 @@ pub enum Obstacle {
 pub enum Kind {
     NodeServer,
     NodeClient,
+    Pbx,
     PackageSeries,
     Package,
     QueuedPackage,
+    WholesaleDeck,
+    WholesaleRate,
+    WholesaleTrunk,
+    CallCharge,
     User,
     RefusedUsage,
     DeadLetter,
     UsageAdjustment,
     JobRun,
+    CallRecord,
+    Usage,
 }
 
 impl Kind {
@@ -182,13 +203,20 @@ impl Kind {
         match self {
             Self::NodeServer => "node_server",
             Self::NodeClient => "node_client",
+            Self::Pbx => "pbx",
             Self::PackageSeries => "package_series",
             Self::Package => "package",
             Self::QueuedPackage => "queued_package",
+            Self::WholesaleDeck => "wholesale_deck",
+            Self::WholesaleRate => "wholesale_rate",
+            Self::WholesaleTrunk => "wholesale_trunk",
+            Self::CallCharge => "call_charge",
             Self::User => "user",
             Self::DeadLetter => "dead_letter",
             Self::UsageAdjustment => "usage_adjustment",
             Self::JobRun => "job_run",
+            Self::CallRecord => "call_record",
+            Self::Usage => "usage",
             Self::RefusedUsage => "refused_usage",
         }
     }
@@ -198,13 +226,20 @@ impl Kind {
         match self {
             Self::NodeServer => "NODE_SERVER_NOT_FOUND",
             Self::NodeClient => "NODE_CLIENT_NOT_FOUND",
+            Self::Pbx => "PBX_NOT_FOUND",
             Self::PackageSeries => "PACKAGE_SERIES_NOT_FOUND",
             Self::Package => "PACKAGE_NOT_FOUND",
             Self::QueuedPackage => "QUEUED_PACKAGE_NOT_FOUND",
+            Self::WholesaleDeck => "WHOLESALE_DECK_NOT_FOUND",
+            Self::WholesaleRate => "WHOLESALE_RATE_NOT_FOUND",
+            Self::WholesaleTrunk => "WHOLESALE_TRUNK_NOT_FOUND",
+            Self::CallCharge => "CALL_CHARGE_NOT_FOUND",
             Self::User => "USER_NOT_FOUND",
             Self::DeadLetter => "DEAD_LETTER_NOT_FOUND",
             Self::UsageAdjustment => "USAGE_ADJUSTMENT_NOT_FOUND",
             Self::JobRun => "JOB_RUN_NOT_FOUND",
+            Self::CallRecord => "CALL_RECORD_NOT_FOUND",
+            Self::Usage => "USAGE_NOT_FOUND",
             Self::RefusedUsage => "REFUSED_USAGE_NOT_FOUND",
         }
     }
@@ -214,14 +249,21 @@ impl Kind {
         match self {
             Self::NodeServer => "NODE_SERVER_NAME_TAKEN",
             Self::NodeClient => "NODE_CLIENT_NAME_TAKEN",
+            Self::Pbx => "PBX_NAME_TAKEN",
             Self::PackageSeries => "PACKAGE_SERIES_NAME_TAKEN",
             Self::Package => "PACKAGE_NAME_TAKEN",
             Self::QueuedPackage => "QUEUED_PACKAGE_TAKEN",
+            Self::WholesaleDeck => "WHOLESALE_DECK_NAME_TAKEN",
+            Self::WholesaleRate => "WHOLESALE_RATE_TAKEN",
+            Self::WholesaleTrunk => "WHOLESALE_TRUNK_TAKEN",
+            Self::CallCharge => "CALL_CHARGE_TAKEN",
             Self::User => "USER_ID_TAKEN",
             Self::RefusedUsage => "REFUSED_USAGE_TAKEN",
             Self::DeadLetter => "DEAD_LETTER_TAKEN",
             Self::UsageAdjustment => "USAGE_ADJUSTMENT_TAKEN",
             Self::JobRun => "JOB_RUN_TAKEN",
+            Self::CallRecord => "CALL_RECORD_TAKEN",
+            Self::Usage => "USAGE_TAKEN",
         }
     }
 }
@@ -231,14 +273,21 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::NodeServer => "node server",
             Self::NodeClient => "node client",
+            Self::Pbx => "PBX",
             Self::PackageSeries => "package series",
             Self::Package => "package",
             Self::QueuedPackage => "queued package",
+            Self::WholesaleDeck => "wholesale deck",
+            Self::WholesaleRate => "wholesale rate",
+            Self::WholesaleTrunk => "wholesale trunk",
+            Self::CallCharge => "charge of a call",
             Self::User => "user",
             Self::RefusedUsage => "refused row of usage",
             Self::DeadLetter => "dead letter",
             Self::UsageAdjustment => "usage adjustment",
             Self::JobRun => "run of a job",
+            Self::CallRecord => "record of a call",
+            Self::Usage => "usage",
         })
     }
 }

@@ -2,19 +2,23 @@
 
 mod audit;
 mod events;
+mod exports;
 mod node_clients;
 mod node_servers;
 mod package_series;
 mod packages;
+mod pbxs;
 mod queue;
 mod refused_usage;
 mod users;
+mod wholesale;
 mod write;
 
 use std::time::Duration;
 
 pub use audit::{AdminListAudit, AuditPage};
 pub use events::{AdminDiscard, AdminListDeadLetters, AdminListEvents, AdminRedrive, Newest};
+pub use exports::{AdminExportCallRecords, AdminExportUsage, Pieces};
 pub use node_clients::{
     AdminCreateClient, AdminDeleteClient, AdminListClients, AdminSetFactor, AdminShowClient,
     AdminUpdateClient, ClientPage, SetFactor,
@@ -31,6 +35,11 @@ pub use packages::{
     AdminCreatePackage, AdminListPackages, AdminRetirePackage, AdminShowPackage,
     AdminUpdatePackage, PackagePage,
 };
+pub use pbxs::{
+    AdminCreatePbx, AdminDeletePbx, AdminListPbxs, AdminListRejectedCalls, AdminRotatePbxToken,
+    AdminShowPbx, AdminUpdatePbx, CreatedPbx, PbxDetail, PbxPage, RejectedCallPage,
+    RotatedPbxToken,
+};
 pub use queue::{
     AdminCancel, AdminCountQueuedPackages, AdminEnqueue, AdminListQueuedPackages,
     AdminShowQueuedPackage, CancelledPackage, QueuedPackageCount, QueuedPackagePage,
@@ -40,8 +49,14 @@ pub use refused_usage::{
 };
 pub use users::{
     AdjustedUsage, AdminAdjustUsage, AdminCreateUser, AdminEraseUser, AdminExportUser,
-    AdminListUsers, AdminResumeUser, AdminShowUser, AdminSuspendUser, ErasedUser, Export,
-    ExportRecord, UserDetail, UserPage,
+    AdminListUsers, AdminResumeUser, AdminShowUser, AdminSuspendUser, ErasedCalls, ErasedUser,
+    Export, ExportRecord, UserDetail, UserPage,
+};
+pub use wholesale::{
+    AdminCreateDeck, AdminDeleteDeck, AdminDeleteTrunk, AdminExportCharges, AdminImportRates,
+    AdminListDecks, AdminListRates, AdminListTrunks, AdminRateCall, AdminRerate, AdminSetRateEnd,
+    AdminSetTrunk, AdminShowDeck, AdminSumCharges, AdminUpdateDeck, ChargeDelta, ChargeExport,
+    DeckPage, ImportMode, ImportedRates, RatePage, RatedBy, RatedSides, Rerated, TrunkPage,
 };
 pub use write::Idempotency;
 

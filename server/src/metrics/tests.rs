@@ -34,7 +34,7 @@ fn every_metric_has_help_and_a_name_of_this_project() {
         let name = family.name();
         assert!(!family.help().is_empty(), "{name}");
         assert!(
-            ["telecom_", "process_", "tokio_"]
+            ["telecom_", "rustpbx_", "process_", "tokio_"]
                 .iter()
                 .any(|p| name.starts_with(p)),
             "{name}"

@@ -6,23 +6,25 @@ use tokio::time::Instant;
 
 use super::methods::{Access, Method};
 use super::status::Refusal;
-use crate::auth::{Caller, Digest, Identity, InvalidToken, NodeSecret, Secret, Verifier};
-use crate::domain::{AgentService, AuthenticateNode};
+use crate::auth::{
+    Caller, Digest, Identity, InvalidToken, Machine, MachineSecret, Secret, Verifier,
+};
+use crate::domain::{AuthenticateMachine, MachineService};
 
 /// Knows the tokens.
 #[derive(Debug)]
 pub(super) struct Authenticator {
     verifier: Verifier,
     operator: Vec<Digest>,
-    agents: AgentService,
+    machines: MachineService,
 }
 
 impl Authenticator {
-    pub(super) fn new(verifier: Verifier, operator: Vec<Digest>, agents: AgentService) -> Self {
+    pub(super) fn new(verifier: Verifier, operator: Vec<Digest>, machines: MachineService) -> Self {
         Self {
             verifier,
             operator,
-            agents,
+            machines,
         }
     }
 
@@ -45,10 +47,13 @@ impl Authenticator {
     }
 
     async fn identity(&self, token: String, deadline: Instant) -> Result<Identity, Refusal> {
-        if NodeSecret::claimed_node(&token).is_some() {
+        if MachineSecret::claimed(&token).is_some() {
             let token = Secret::new(token);
-            let input = AuthenticateNode { token, deadline };
-            return Ok(Identity::Node(self.agents.authenticate(input).await?));
+            let input = AuthenticateMachine { token, deadline };
+            return Ok(match self.machines.authenticate(input).await? {
+                Machine::Node(id) => Identity::Node(id),
+                Machine::Pbx(id) => Identity::Pbx(id),
+            });
         }
         let digest = Digest::of(&token);
         // All are compared, so that the time does not tell which one matched.
@@ -71,7 +76,7 @@ impl Authenticator {
 }
 
 /// RFC 6750, 2.1: the scheme's name in any case, one token.
-fn bearer(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();

@@ -6,9 +6,10 @@ use prost_types::{Duration, Timestamp};
 use telecom_proto::v1 as proto;
 
 use crate::access::Access;
+use crate::auth::MachineToken;
 use crate::nodes::{
     Compatibility, HeartbeatDraft, LastHeartbeat, Maintenance, NodeServer, NodeServerConfig,
-    NodeServerDraft, NodeStatus, NodeToken, Performance,
+    NodeServerDraft, NodeStatus, Performance,
 };
 use crate::usage::Refusal;
 
@@ -161,7 +162,7 @@ pub(super) fn performance(heartbeat: &LastHeartbeat) -> proto::PerformanceSample
     }
 }
 
-pub(super) fn token(token: &NodeToken) -> proto::NodeToken {
+pub(super) fn token(token: &MachineToken) -> proto::NodeToken {
     proto::NodeToken {
         created_at: Some(timestamp(token.created_at)),
         expires_at: token.expires_at.map(timestamp),

@@ -24,6 +24,8 @@ pub(super) struct Method {
 
 const AGENT: &str = "telecom.v1.NodeAgent";
 const AUDIT: &str = "telecom.v1.Audit";
+const CALLS: &str = "telecom.v1.CallAnalytics";
+const CALL_INGEST: &str = "telecom.v1.CallIngest";
 const EVENT_INGEST: &str = "telecom.v1.EventIngest";
 const EVENTS: &str = "telecom.v1.EventManage";
 const JOBS: &str = "telecom.v1.JobManage";
@@ -31,16 +33,20 @@ const NODE_CLIENTS: &str = "telecom.v1.NodeClientManage";
 const NODE_SERVERS: &str = "telecom.v1.NodeServerManage";
 const PACKAGES: &str = "telecom.v1.PackageManage";
 const QUEUE: &str = "telecom.v1.PackageQueueManage";
+const PBXS: &str = "telecom.v1.PbxManage";
 const TELECOM: &str = "telecom.v1.Telecom";
 const USERS: &str = "telecom.v1.UserManage";
+const WHOLESALE: &str = "telecom.v1.WholesaleManage";
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// The services whose health follows the server's readiness.
-pub const SERVICES: [&str; 11] = [
+pub const SERVICES: [&str; 15] = [
     AGENT,
     AUDIT,
+    CALLS,
+    CALL_INGEST,
     EVENT_INGEST,
     EVENTS,
     JOBS,
@@ -48,8 +54,10 @@ pub const SERVICES: [&str; 11] = [
     NODE_SERVERS,
     PACKAGES,
     QUEUE,
+    PBXS,
     TELECOM,
     USERS,
+    WHOLESALE,
 ];
 
 const fn method(service: &'static str, name: &'static str, roles: &'static [Role]) -> Method {
@@ -91,13 +99,19 @@ const THEIRS: &[Role] = &[Role::Admin, Role::Support, Role::User];
 const SCHEDULERS: &[Role] = &[Role::Admin, Role::Operator];
 const COLLECTOR: &[Role] = &[Role::Collector];
 const NODE: &[Role] = &[Role::Node];
+const PBX: &[Role] = &[Role::Pbx];
 
-pub(super) const METHODS: [Method; 59] = [
+pub(super) const METHODS: [Method; 87] = [
     method(AGENT, "Heartbeat", NODE),
     method(AGENT, "ReportUsage", NODE),
     stream(AGENT, "StreamUsage", NODE),
     stream(AGENT, "WatchAccess", NODE),
     method(AUDIT, "ListAudit", ADMIN),
+    method(CALLS, "ListCallRecords", SUBSCRIBERS),
+    method(CALLS, "GetCallStatistics", NETWORK),
+    stream(CALLS, "ExportCallRecords", ADMIN),
+    method(CALL_INGEST, "IngestCallRecords", PBX),
+    method(CALL_INGEST, "ReportPbxState", PBX),
     method(EVENT_INGEST, "Publish", COLLECTOR),
     method(EVENTS, "ListEvents", ADMIN),
     method(EVENTS, "ListDeadLetters", ADMIN),
@@ -136,6 +150,13 @@ pub(super) const METHODS: [Method; 59] = [
     method(QUEUE, "ShowQueuedPackage", SUBSCRIBERS),
     method(QUEUE, "Enqueue", ADMIN),
     method(QUEUE, "Cancel", ADMIN),
+    method(PBXS, "ListPbxs", NETWORK),
+    method(PBXS, "ShowPbx", NETWORK),
+    method(PBXS, "CreatePbx", ADMIN),
+    method(PBXS, "UpdatePbx", ADMIN),
+    method(PBXS, "DeletePbx", ADMIN),
+    method(PBXS, "RotatePbxToken", ADMIN),
+    method(PBXS, "ListRejectedCallRecords", ADMIN),
     method(TELECOM, "ListNodes", EVERYBODY),
     method(TELECOM, "ListNodeStatusHistory", EVERYBODY),
     method(TELECOM, "GetRecentTrafficUsage", THEIRS),
@@ -147,7 +168,23 @@ pub(super) const METHODS: [Method; 59] = [
     method(USERS, "ResumeUser", ADMIN),
     method(USERS, "AdjustUsage", ADMIN),
     stream(USERS, "ExportUser", ADMIN),
+    stream(USERS, "ExportUsage", ADMIN),
     method(USERS, "EraseUser", ADMIN),
+    method(WHOLESALE, "ListDecks", ADMIN),
+    method(WHOLESALE, "ShowDeck", ADMIN),
+    method(WHOLESALE, "CreateDeck", ADMIN),
+    method(WHOLESALE, "UpdateDeck", ADMIN),
+    method(WHOLESALE, "DeleteDeck", ADMIN),
+    method(WHOLESALE, "ListRates", ADMIN),
+    method(WHOLESALE, "ImportRates", ADMIN),
+    method(WHOLESALE, "SetRateEnd", ADMIN),
+    method(WHOLESALE, "ListTrunks", ADMIN),
+    method(WHOLESALE, "SetTrunk", ADMIN),
+    method(WHOLESALE, "DeleteTrunk", ADMIN),
+    method(WHOLESALE, "RateCall", ADMIN),
+    method(WHOLESALE, "Rerate", ADMIN),
+    method(WHOLESALE, "SumCharges", ADMIN),
+    stream(WHOLESALE, "ExportCharges", ADMIN),
     open(HEALTH, "Check", false),
     open(HEALTH, "Watch", true),
     open(REFLECTION, "ServerReflectionInfo", true),

@@ -13,8 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::call::{context, run};
 use super::convert;
-use super::requests::etag;
-use crate::auth::NodeSecret;
+use super::requests::{etag, new_secret};
 use crate::domain::{
     AdminDeleteServer, AdminRotateToken, AdminSetMaintenance, AdminShowServer, AdminUpdateServer,
     ManageService,
@@ -22,10 +21,6 @@ use crate::domain::{
 
 mod refused_usage;
 mod requests;
-
-fn new_secret() -> NodeSecret {
-    NodeSecret::from_random(rand::random())
-}
 
 #[tonic::async_trait]
 impl NodeServerManage for ManageService {

@@ -1,19 +1,45 @@
-//! Parts that requests have in common: pages, etags, masks, idempotency keys, ids, times.
+//! Parts that requests have in common: pages, etags, masks, idempotency keys, tokens, ids, times.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use prost::Message;
 use prost_types::{FieldMask, Timestamp};
+use telecom_proto::v1 as proto;
 
-use super::convert::time;
+use super::convert::{span, time};
 use super::status::Refusal;
-use crate::auth::Digest;
+use crate::auth::{Digest, MachineSecret};
 use crate::domain::Idempotency;
-use crate::users::UserId;
+use crate::exports::{ExportDays, ExportFormat, MAX_DAYS, day};
+use crate::users::{TimeZone, UserId};
+
+/// How long a replaced token goes on working when the caller does not say.
+const DEFAULT_GRACE: Duration = Duration::from_hours(1);
+/// How long it may.
+const MAX_GRACE: Duration = Duration::from_hours(7 * 24);
+
+/// Chance for the token of a machine.
+pub(super) fn new_secret() -> MachineSecret {
+    MachineSecret::from_random(rand::random())
+}
+
+/// How long a token that is replaced goes on working.
+pub(super) fn grace(given: Option<prost_types::Duration>) -> Result<Duration, Refusal> {
+    let Some(given) = given else {
+        return Ok(DEFAULT_GRACE);
+    };
+    span(given)
+        .filter(|grace| *grace <= MAX_GRACE)
+        .ok_or_else(|| Refusal::field("grace_period", "must be between 0 and 7 days"))
+}
 
 /// Rows on a page when the caller does not say.
 const DEFAULT_LIMIT: u32 = 100;
 /// Rows on a page at most.
 const MAX_LIMIT: u32 = 500;
+/// Bytes of what we gave out to be sent back; keys of records are in it.
+pub(super) const MAX_OPAQUE: usize = 4000;
 
 /// Rows on a page.
 pub(super) fn limit(given: u32) -> Result<u32, Refusal> {
@@ -22,6 +48,15 @@ pub(super) fn limit(given: u32) -> Result<u32, Refusal> {
         limit if limit <= MAX_LIMIT => Ok(limit),
         _ => Err(Refusal::field("limit", "must be at most 500")),
     }
+}
+
+/// The row before which a page begins; 0 for the first page.
+pub(super) fn before(id: i64) -> Result<Option<i64>, Refusal> {
+    if id < 0 {
+        let description = "must be the id of a row, or 0 for the first page";
+        return Err(Refusal::field("before_id", description));
+    }
+    Ok((id > 0).then_some(id))
 }
 
 /// An empty etag means that the caller does not care.
@@ -96,6 +131,56 @@ pub(super) fn between(start: Option<Timestamp>, end: Option<Timestamp>) -> Resul
         }
         between => Ok(between),
     }
+}
+
+/// The days between the fields `first_day` and `last_day`.
+pub(super) fn days(first: &str, last: &str) -> Result<ExportDays, Refusal> {
+    let parsed = |field, text| {
+        let description = "must be a day of the years 1970 to 9999, as YYYY-MM-DD";
+        day(text).ok_or_else(|| Refusal::field(field, description))
+    };
+    let (first, last) = (parsed("first_day", first)?, parsed("last_day", last)?);
+    ExportDays::new(first, last).ok_or_else(|| {
+        let description = format!("must be first_day or later, at most {MAX_DAYS} days in all");
+        Refusal::field("last_day", &description)
+    })
+}
+
+/// How an export is written.
+pub(super) fn format(number: i32) -> Result<ExportFormat, Refusal> {
+    match proto::ExportFormat::try_from(number) {
+        Ok(proto::ExportFormat::Csv) => Ok(ExportFormat::Csv),
+        Ok(proto::ExportFormat::JsonLines) => Ok(ExportFormat::JsonLines),
+        Ok(proto::ExportFormat::Unspecified) | Err(_) => {
+            let description = "must be EXPORT_FORMAT_CSV or EXPORT_FORMAT_JSON_LINES";
+            Err(Refusal::field("format", description))
+        }
+    }
+}
+
+/// Where an export goes on, at the field `after_cursor`; empty means at its beginning.
+pub(super) fn cursor<C>(
+    text: &str,
+    understood: impl FnOnce(&str) -> Option<C>,
+) -> Result<Option<C>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let description = "must be a cursor of an export of the same days, or empty";
+    let cursor = Some(text).filter(|text| text.len() <= MAX_OPAQUE);
+    let cursor = cursor.and_then(understood);
+    let cursor = cursor.ok_or_else(|| Refusal::field("after_cursor", description));
+    cursor.map(Some)
+}
+
+/// The time zone at the field `time_zone`; empty means UTC.
+pub(super) fn time_zone(name: &str) -> Result<TimeZone, Refusal> {
+    if name.is_empty() {
+        return Ok(TimeZone::utc());
+    }
+    let description = "must be an IANA time zone, such as Asia/Kathmandu, or empty for UTC";
+    name.parse()
+        .map_err(|_| Refusal::field("time_zone", description))
 }
 
 /// A moment at `field`.

@@ -5,9 +5,9 @@ use futures::stream::BoxStream;
 use telecom_proto::v1::user_manage_server::UserManage;
 use telecom_proto::v1::{
     AdjustUsageRequest, AdjustUsageResponse, CreateUserRequest, CreateUserResponse,
-    EraseUserRequest, EraseUserResponse, ExportUserRequest, ExportUserResponse, ListUsersRequest,
-    ListUsersResponse, ResumeUserRequest, ResumeUserResponse, ShowUserRequest, ShowUserResponse,
-    SuspendUserRequest, SuspendUserResponse,
+    EraseUserRequest, EraseUserResponse, ExportUsageRequest, ExportUsageResponse,
+    ExportUserRequest, ExportUserResponse, ListUsersRequest, ListUsersResponse, ResumeUserRequest,
+    ResumeUserResponse, ShowUserRequest, ShowUserResponse, SuspendUserRequest, SuspendUserResponse,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::call::{context, refuse, run};
 use super::package_queue_manage::convert::queued_package;
 use crate::domain::{AdminExportUser, AdminShowUser, ManageService};
+use crate::exports::ExportPiece;
 use crate::users::UserId;
 
 mod convert;
@@ -116,6 +117,22 @@ impl UserManage for ManageService {
         Ok(Response::new(records.boxed()))
     }
 
+    type ExportUsageStream = BoxStream<'static, Result<ExportUsageResponse, Status>>;
+
+    async fn export_usage(
+        &self,
+        mut request: Request<ExportUsageRequest>,
+    ) -> Result<Response<Self::ExportUsageStream>, Status> {
+        let context = context(&mut request)?;
+        let input = requests::export_usage(&request.into_inner());
+        let pieces = run(self, &context, input).await?;
+        let pieces = pieces.map(move |piece| match piece {
+            Ok(ExportPiece { data, cursor }) => Ok(ExportUsageResponse { data, cursor }),
+            Err(error) => Err(refuse(error.into(), &context)),
+        });
+        Ok(Response::new(pieces.boxed()))
+    }
+
     async fn erase_user(
         &self,
         mut request: Request<EraseUserRequest>,
@@ -126,6 +143,9 @@ impl UserManage for ManageService {
         Ok(Response::new(EraseUserResponse {
             user: Some(convert::user(erased.user)),
             cancelled_packages: erased.cancelled,
+            erased_call_records: erased.calls.records,
+            erased_rejected_call_records: erased.calls.rejected,
+            complete: erased.calls.complete,
         }))
     }
 }

@@ -35,23 +35,29 @@ impl Buckets {
     /// The last `count` days of the calendar, which clocks that are put forward or back make shorter or
     /// longer.
     pub fn days(now: DateTime<Utc>, zone: &TimeZone, count: usize) -> Self {
-        Self::back(now, count, |moment| {
-            let day = moment.to_zoned(zone.clone()).start_of_day();
-            day.as_ref().map_or(moment, Zoned::timestamp)
-        })
+        Self::back(now, count, |moment| day_of(moment, zone))
+    }
+
+    /// When the hours begin that have a part of the time from `start` to `end`, the oldest first.
+    pub fn hours_between(
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+        zone: &TimeZone,
+    ) -> Vec<DateTime<Utc>> {
+        between(start, end, |moment| hour_of(moment, zone))
+    }
+
+    /// The same for days of the calendar.
+    pub fn days_between(
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+        zone: &TimeZone,
+    ) -> Vec<DateTime<Utc>> {
+        between(start, end, |moment| day_of(moment, zone))
     }
 
     fn back(now: DateTime<Utc>, count: usize, begin: impl Fn(Timestamp) -> Timestamp) -> Self {
-        let mut starts = Vec::with_capacity(count);
-        // The database's clock has microseconds.
-        let mut moment = Timestamp::from_microsecond(now.timestamp_micros()).unwrap_or_default();
-        for _ in 0..count {
-            let start = begin(moment);
-            starts.push(utc(start));
-            moment = start
-                .saturating_sub(SignedDuration::from_nanos(1))
-                .unwrap_or(start);
-        }
+        let mut starts: Vec<_> = backwards(timestamp(now), begin).take(count).collect();
         starts.reverse();
         Self { starts, now }
     }
@@ -134,6 +140,38 @@ pub struct UsuallyUsedNode {
     pub billed: u64,
 }
 
+/// When buckets begin, from that of a moment on backwards.
+fn backwards(
+    moment: Timestamp,
+    begin: impl Fn(Timestamp) -> Timestamp,
+) -> impl Iterator<Item = DateTime<Utc>> {
+    let mut moment = moment;
+    std::iter::repeat_with(move || {
+        let start = begin(moment);
+        moment = just_before(start);
+        utc(start)
+    })
+}
+
+fn between(
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+    begin: impl Fn(Timestamp) -> Timestamp,
+) -> Vec<DateTime<Utc>> {
+    let first = utc(begin(timestamp(start)));
+    let starts = backwards(just_before(timestamp(end)), begin);
+    let mut starts: Vec<_> = starts.take_while(|bucket| *bucket > first).collect();
+    starts.push(first);
+    starts.reverse();
+    starts
+}
+
+/// When the day of a moment begins.
+fn day_of(moment: Timestamp, zone: &TimeZone) -> Timestamp {
+    let day = moment.to_zoned(zone.clone()).start_of_day();
+    day.as_ref().map_or(moment, Zoned::timestamp)
+}
+
 /// When the hour of a moment begins.
 fn hour_of(moment: Timestamp, zone: &TimeZone) -> Timestamp {
     let local = moment.to_zoned(zone.clone());
@@ -147,13 +185,22 @@ fn hour_of(moment: Timestamp, zone: &TimeZone) -> Timestamp {
         .unwrap_or(moment);
     let changed = zone.preceding(just_after).next();
     let changed = changed.map(|change| change.timestamp()).filter(|changed| {
-        let before = changed
-            .saturating_sub(SignedDuration::from_nanos(1))
-            .unwrap_or(*changed);
+        let before = just_before(*changed);
         // Others change names only.
         zone.to_offset(before) != zone.to_offset(*changed)
     });
     changed.map_or(whole, |changed| whole.max(changed))
+}
+
+fn just_before(moment: Timestamp) -> Timestamp {
+    moment
+        .saturating_sub(SignedDuration::from_nanos(1))
+        .unwrap_or(moment)
+}
+
+/// The database's clock has microseconds.
+fn timestamp(moment: DateTime<Utc>) -> Timestamp {
+    Timestamp::from_microsecond(moment.timestamp_micros()).unwrap_or_default()
 }
 
 fn utc(moment: Timestamp) -> DateTime<Utc> {

@@ -2,6 +2,7 @@
 //!
 //! Each module has one `run`, which panics when something does not hold.
 
+pub mod calls;
 pub mod config;
 pub mod queue;
 pub mod requests;

@@ -2,8 +2,8 @@
 
 use prost_reflect::{Kind, MessageDescriptor};
 
-/// `config.metadata["a.b"]`, `config.routes[3]`, `limit`: fields parted by dots, at the end perhaps
-/// an entry of a map or of a list.
+/// `config.metadata["a.b"]`, `config.routes[3]`, `queues[0].queue`, `limit`: fields parted by dots, those of a list
+/// with their place, at the end perhaps an entry of a map or of a list.
 pub(crate) fn leads_to_a_field(message: &MessageDescriptor, path: &str) -> bool {
     let end = path.find(['.', '[']).unwrap_or(path.len());
     let (name, rest) = path.split_at(end);
@@ -17,6 +17,13 @@ pub(crate) fn leads_to_a_field(message: &MessageDescriptor, path: &str) -> bool 
             }
             _ => false,
         };
+    }
+    if let (Kind::Message(below), true) = (field.kind(), field.is_list())
+        && let Some((place, rest)) = rest
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once("]."))
+    {
+        return place.parse::<u32>().is_ok() && leads_to_a_field(&below, rest);
     }
     let entry = rest
         .strip_prefix('[')

@@ -7,6 +7,8 @@ const MAX_LIMIT: u32 = 500;
 /// The longest text of all; most fields take less.
 const MAX_CHARS: usize = 1000;
 const MAX_ENTRIES: usize = 1000;
+/// The longest text that the server makes to be sent back.
+const MAX_OPAQUE: usize = 4000;
 /// Rows of a report.
 const MAX_ROWS: usize = 10_000;
 /// The last second of the year 9999.
@@ -19,7 +21,7 @@ pub(crate) fn check(method: &str, request: &DynamicMessage) -> Result<(), String
         // Each of these is taken or refused by itself.
         let most = match (method, field.name()) {
             ("ReportUsage", "rows") => Some(MAX_ROWS),
-            ("Publish", "events") => Some(MAX_ENTRIES),
+            ("Publish", "events") | ("IngestCallRecords", "records") => Some(MAX_ENTRIES),
             _ => None,
         };
         if let Some(most) = most {
@@ -75,6 +77,13 @@ fn check_value(field: &FieldDescriptor, value: &Value) -> Result<(), String> {
         (Value::I32(id), _) if field.name() == "id" => holds(*id > 0, "no number of anything"),
         // It is compared, and nothing else.
         (Value::String(_), _) if field.name() == "etag" => Ok(()),
+        // What the server made, with the key of a record in it.
+        (Value::String(text), _) if ["page_token", "after_cursor"].contains(&field.name()) => {
+            holds(
+                text.len() <= MAX_OPAQUE && text.is_ascii(),
+                "nothing that we made",
+            )
+        }
         (Value::String(text), _) => check_text(text),
         (Value::F64(number), _) => holds(number.is_finite(), "no number"),
         (Value::EnumNumber(number), Kind::Enum(kind)) => {

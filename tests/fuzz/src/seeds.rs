@@ -132,6 +132,7 @@ fn extremes(value: &Value) -> Vec<Value> {
                 .chain([Value::List(many)])
                 .collect()
         }
+        Value::Map(pairs) if pairs.values().any(|value| value.as_str().is_none()) => Vec::new(),
         Value::Map(_) => {
             let pair = |n: usize| (MapKey::String(n.to_string()), one("value"));
             let bad = (MapKey::String("a \"b\".]\n".to_owned()), one("\0"));
@@ -148,11 +149,8 @@ fn sensible(kind: &MessageDescriptor, depth: u32) -> DynamicMessage {
     let mut message = DynamicMessage::new(kind.clone());
     for field in kind.fields() {
         let value = if field.is_map() {
-            let pair = (
-                MapKey::String("key".to_owned()),
-                Value::String("value".to_owned()),
-            );
-            Value::Map([pair].into())
+            let key = MapKey::String("key".to_owned());
+            Value::Map([(key, value_of(&field))].into())
         } else if field.is_list() {
             Value::List(vec![single(&field, kind, depth)])
         } else {
@@ -174,7 +172,9 @@ fn single(field: &FieldDescriptor, of: &MessageDescriptor, depth: u32) -> Value 
         Kind::Uint64 => Value::U64(1 << 20),
         Kind::Double => Value::F64(0.5),
         Kind::String => Value::String(text(name, of.name()).to_owned()),
-        Kind::Enum(_) => Value::EnumNumber(1),
+        // The first mode takes less than the second.
+        Kind::Enum(_) => Value::EnumNumber(1 + i32::from(name == "mode")),
+        Kind::Bytes => Value::Bytes("prefix,rate\n49,0.03\n".into()),
         Kind::Message(kind) if kind.full_name() == "google.protobuf.Timestamp" => {
             let mut moment = DynamicMessage::new(kind);
             let hours = i64::from(name == "end");
@@ -192,13 +192,35 @@ fn single(field: &FieldDescriptor, of: &MessageDescriptor, depth: u32) -> Value 
     }
 }
 
+/// The value of an entry of a map.
+fn value_of(map: &FieldDescriptor) -> Value {
+    let entry = map.kind();
+    let of = entry
+        .as_message()
+        .expect("an entry")
+        .map_entry_value_field();
+    match of.kind() {
+        // What `google.protobuf.Struct` has: any value, nothing here.
+        Kind::Message(kind) => Value::Message(DynamicMessage::new(kind)),
+        _ => Value::String("value".to_owned()),
+    }
+}
+
 fn text(field: &str, message: &str) -> &'static str {
     match field {
         "id" | "user_id" | "boot_id" => USER,
         "time_zone" => "Asia/Kathmandu",
         "country" => "DE",
+        "currency" => "EUR",
+        "prefix" => "49",
+        "number" => "+4930",
+        "first_day" | "last_day" => "2026-01-01",
         "address" => "node.example.net",
+        "health_url" => "https://pbx.example.net/health",
         "routes" => "10.0.0.0/8",
+        "numbers" => "+493012345678",
+        // What the server made, for another request.
+        "page_token" | "after_cursor" => "",
         "paths" if message == "FieldMask" => "name",
         _ => "r1",
     }

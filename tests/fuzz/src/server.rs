@@ -8,11 +8,15 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderValue, Request, Version};
 use http_body_util::{BodyExt as _, Full};
 use telecom_server::auth::{Caller, Keys, Role, Rules, Secret, Verifier, mint};
+use telecom_server::call_intake::CallIntake;
 use telecom_server::config::TelecomConfig;
-use telecom_server::domain::{AccessHub, Context, TelecomCronExecutor};
+use telecom_server::domain::{
+    AccessHub, CallService, Context, MachineService, TelecomCronExecutor,
+};
 use telecom_server::job_keeper::JobKeeper;
 use telecom_server::metrics::Metrics;
 use telecom_server::nodes::NodeServerId;
+use telecom_server::pbxs::PbxId;
 use telecom_server::rpc::{self, Gateway};
 use telecom_server::store::Database;
 use tokio::runtime::{Builder, Runtime};
@@ -43,6 +47,8 @@ pub(crate) enum Door {
     User,
     /// Behind the gateway, which would ask the database for the token of a node.
     Node,
+    /// The same with the token of a PBX.
+    Pbx,
 }
 
 struct Server {
@@ -98,8 +104,11 @@ impl Server {
             max_in_flight: config.max_in_flight,
             request_timeout: PATIENCE,
             offline_timeout: config.offline_timeout,
+            machines: MachineService::new(database.clone()),
             hub: AccessHub::new(database.clone(), config.access_ttl),
+            intake: CallIntake::new(CallService::new(database.clone()), metrics.clone()).0,
             jobs: jobs(database, metrics),
+            mask_numbers: false,
         };
         let (gateway, routes) = runtime.block_on(async {
             let database = Database::new(target);
@@ -109,7 +118,7 @@ impl Server {
             let health = || tonic_health::server::health_reporter().1;
             let routes = rpc::routes(&options, &database, &metrics, health());
             let drain = CancellationToken::new();
-            let gateway = rpc::service(options, database, metrics, health(), drain);
+            let gateway = rpc::service(options, &database, metrics, health(), drain);
             (gateway.expect("a gateway"), routes.expect("methods"))
         });
         Self {
@@ -121,6 +130,13 @@ impl Server {
             user: bearer(Role::User),
         }
     }
+
+    /// The answer to a machine, whose token the gateway would ask the database for.
+    fn behind(&self, mut request: Request<Body>, caller: Caller) -> Answer {
+        request.extensions_mut().insert(context(caller));
+        let routes = self.routes.clone();
+        self.runtime.block_on(answer(routes, request))
+    }
 }
 
 /// What a method answers to these bytes.
@@ -131,11 +147,8 @@ pub(crate) fn call(door: Door, path: &str, message: &[u8]) -> Answer {
             Door::Admin => authorize(&mut request, server.admin.clone()),
             Door::Collector => authorize(&mut request, server.collector.clone()),
             Door::User => authorize(&mut request, server.user.clone()),
-            Door::Node => {
-                request.extensions_mut().insert(node());
-                let routes = server.routes.clone();
-                return server.runtime.block_on(answer(routes, request));
-            }
+            Door::Node => return server.behind(request, Caller::Node(NodeServerId(1))),
+            Door::Pbx => return server.behind(request, Caller::Pbx(PbxId(1))),
         }
         let gateway = server.gateway.clone();
         server.runtime.block_on(answer(gateway, request))
@@ -157,10 +170,10 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     SERVER.with(|server| server.runtime.block_on(future))
 }
 
-fn node() -> Context {
+fn context(caller: Caller) -> Context {
     let now = Instant::now();
     Context {
-        caller: Caller::Node(NodeServerId(1)),
+        caller,
         deadline: now + PATIENCE,
         received: now,
         trace_id: String::new(),

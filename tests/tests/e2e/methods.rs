@@ -15,11 +15,14 @@ use tonic::Code;
 use tonic::client::Grpc;
 
 mod audit;
+mod calls;
 mod events;
 mod jobs;
 mod network;
 mod packages;
+mod pbxs;
 mod users;
+mod wholesale;
 
 /// The provider's people, each with a token of their role.
 pub(super) struct Provider {
@@ -70,7 +73,11 @@ async fn every_method_answers_on_the_cluster() {
         let package = packages::set_up(&provider, &network).await?;
         users::buy_and_use(&provider, &network, package).await?;
         events::go_around(&provider).await?;
+        calls::look_at(&provider).await?;
         jobs::run_and_tell(&provider).await?;
+        let pbx = pbxs::set_up(&provider).await?;
+        pbxs::take_down(&provider, pbx).await?;
+        wholesale::rate_and_sum(&provider).await?;
         packages::retire(&provider, package).await?;
         network::take_down(&provider, &network).await?;
         audit::tells_of_every_write(&provider).await?;

@@ -142,6 +142,36 @@ async fn files_say_what_is_wrong_with_them() {
 }
 
 #[tokio::test]
+async fn files_say_what_is_wrong_with_calls() {
+    for (yaml, expected) in [
+        (
+            "retention: {call_record_days: 6}",
+            "FILE: retention.call_record_days: 6 is not between 7 and 3660",
+        ),
+        (
+            "call_center: {queues: {support: {sla: 20}}}",
+            "FILE: call_center.queues.support.sla: unknown key; known here: sla_seconds, sla_target_percent, ",
+        ),
+        (
+            "call_center: {queues: {support: {sla_target_percent: 101}}}",
+            "FILE: call_center.queues.support.sla_target_percent: 101 is not between 1 and 100",
+        ),
+        (
+            "call_center: {queues: {'': {}}}",
+            "is not a name of 1 to 256 characters without control characters",
+        ),
+        (
+            "calls: {pbx_poll_interval: 11m}",
+            "FILE: calls.pbx_poll_interval: `11m` is not between 1s and 600s",
+        ),
+    ] {
+        let (code, errors) = check(Some(yaml), &[]).await;
+        assert_eq!(code, 2, "{yaml}: {errors}");
+        assert!(errors.contains(expected), "{yaml}:\n{errors}");
+    }
+}
+
+#[tokio::test]
 async fn files_say_what_is_wrong_with_who_may_call() {
     for (yaml, expected) in [
         (

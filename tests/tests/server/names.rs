@@ -19,8 +19,13 @@ use telecom_server::{
 };
 
 /// Services with all their methods.
-const SERVICES: [(&str, &[&str]); 11] = [
+const SERVICES: [(&str, &[&str]); 15] = [
     ("Audit", &["ListAudit"]),
+    (
+        "CallAnalytics",
+        &["ExportCallRecords", "GetCallStatistics", "ListCallRecords"],
+    ),
+    ("CallIngest", &["IngestCallRecords", "ReportPbxState"]),
     ("EventIngest", &["Publish"]),
     (
         "EventManage",
@@ -82,6 +87,18 @@ const SERVICES: [(&str, &[&str]); 11] = [
         ],
     ),
     (
+        "PbxManage",
+        &[
+            "CreatePbx",
+            "DeletePbx",
+            "ListPbxs",
+            "ListRejectedCallRecords",
+            "RotatePbxToken",
+            "ShowPbx",
+            "UpdatePbx",
+        ],
+    ),
+    (
         "Telecom",
         &[
             "GetRecentTrafficUsage",
@@ -96,6 +113,7 @@ const SERVICES: [(&str, &[&str]); 11] = [
             "AdjustUsage",
             "CreateUser",
             "EraseUser",
+            "ExportUsage",
             "ExportUser",
             "ListUsers",
             "ResumeUser",
@@ -103,14 +121,26 @@ const SERVICES: [(&str, &[&str]); 11] = [
             "SuspendUser",
         ],
     ),
-];
-
-/// Services that are still to come.
-const LATER_SERVICES: [&str; 4] = [
-    "CallAnalytics",
-    "CallIngest",
-    "PbxManage",
-    "WholesaleManage",
+    (
+        "WholesaleManage",
+        &[
+            "CreateDeck",
+            "DeleteDeck",
+            "DeleteTrunk",
+            "ExportCharges",
+            "ImportRates",
+            "ListDecks",
+            "ListRates",
+            "ListTrunks",
+            "RateCall",
+            "Rerate",
+            "SetRateEnd",
+            "SetTrunk",
+            "ShowDeck",
+            "SumCharges",
+            "UpdateDeck",
+        ],
+    ),
 ];
 
 /// Replies that are not called `…Response`.
@@ -220,10 +250,6 @@ fn fields_have_their_given_names() {
 /// When this fails something has arrived: move its name from the list of those to come to the others.
 #[test]
 fn what_is_still_to_come_is_not_there_yet() {
-    let services = services();
-    for name in LATER_SERVICES {
-        assert!(!services.contains_key(name), "{name}");
-    }
     let enums = ours().file.into_iter().flat_map(|file| file.enum_type);
     let mut types: BTreeSet<_> = enums.map(|kind| kind.name().to_owned()).collect();
     types.extend(messages().into_keys());

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use super::database::Database;
 
 /// Tables that stay small: as many rows as the provider has machines and offers, thousands at most.
-const SMALL: [&str; 12] = [
+const SMALL: [&str; 17] = [
     "database_owner",
     "node_client",
     "node_client_factor",
@@ -21,13 +21,21 @@ const SMALL: [&str; 12] = [
     "package",
     "package_series",
     "package_series_node_client",
+    "pbx",
+    "pbx_state",
+    "pbx_token",
     "schema_compatibility",
     "view_refresh",
+    "wholesale_deck",
+    "wholesale_trunk",
 ];
 
 /// Tables that grow; `fill.sql` fills them.
-const LARGE: [&str; 19] = [
+const LARGE: [&str; 23] = [
     "audit_log",
+    "call_charge",
+    "call_record",
+    "call_record_rejected",
     "consumed_event",
     "dead_letter",
     "idempotency_key",
@@ -46,6 +54,7 @@ const LARGE: [&str; 19] = [
     "usage_report",
     "user_access",
     "user_package_usage",
+    "wholesale_rate",
 ];
 
 /// Indexes of large tables that have few entries whatever there is: one for each job.
@@ -53,7 +62,15 @@ const SHORT: [&str; 1] = ["job_run_active"];
 
 /// Statements that may walk through a whole large table, by their whole text, or its beginning before
 /// `…`, and why.
-const COLD: [(&str, &str); 6] = [
+const COLD: [(&str, &str); 8] = [
+    (
+        "SELECT booked_at, start_time, pbx_id, call_id, side, seq, kind, trunk_id…",
+        "the export of the ledger, by the index of when rows were booked in each partition",
+    ),
+    (
+        "SELECT DISTINCT date_bin('1 day', start_time, '2000-01-01 00:00:00+00'…",
+        "the days in which somebody who is erased had calls, by the indexes of numbers in each partition",
+    ),
     (
         "SELECT coalesce(greatest(extract(epoch FROM now() - min(p.last_used_at)…",
         "the sampler's age of what is pending, by the same index",
@@ -195,10 +212,11 @@ async fn run(connection: &mut PgConnection, sql: &str) {
 
 /// The large table that a relation is, or is a partition of.
 fn large(relation: &str) -> Option<&'static str> {
-    LARGE.into_iter().find(|table| {
+    let of = LARGE.into_iter().filter(|table| {
         let rest = relation.strip_prefix(table);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-    })
+    });
+    of.max_by_key(|table| table.len())
 }
 
 /// What is wrong with a plan: a large table read from end to end, or too many partitions of one.

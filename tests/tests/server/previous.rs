@@ -83,12 +83,17 @@ const FACTS: &str = "
     SELECT relname || '|trigger|' || pg_get_triggerdef(g.oid)
         FROM t JOIN pg_trigger g ON tgrelid = t.oid WHERE NOT tgisinternal";
 
+/// A long condition is shown on several lines.
+fn one_line_each() -> String {
+    format!("SELECT translate(f.fact, chr(10), ' ') FROM ({FACTS}) AS f (fact)")
+}
+
 type Facts = BTreeMap<String, BTreeSet<String>>;
 
 /// Facts by table.
 fn facts(database: &Database) -> Facts {
     let mut facts = Facts::new();
-    for line in database.sql(FACTS).lines() {
+    for line in database.sql(&one_line_each()).lines() {
         let (table, fact) = line.split_once('|').unwrap();
         facts
             .entry(table.to_owned())

@@ -59,6 +59,7 @@ async fn each_method_takes_the_roles_that_the_page_says() {
         .map(|role| (role.as_str(), tokens::of(role, user)))
         .into();
     callers.push(("node", node));
+    callers.push(("pbx", server.pbx("roles").await.1));
     let wire = Wire::new(server.grpc);
     for (method, roles) in &documented {
         for (role, token) in &callers {

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::database::Database;
 
 /// The diagrams, by what they are about. Every table is in one of them.
-const DIAGRAMS: [(&str, &[&str]); 6] = [
+const DIAGRAMS: [(&str, &[&str]); 8] = [
     (
         "network",
         &[
@@ -51,6 +51,25 @@ const DIAGRAMS: [(&str, &[&str]); 6] = [
             "outbox_event",
             "consumed_event",
             "dead_letter",
+        ],
+    ),
+    (
+        "calls",
+        &[
+            "pbx",
+            "pbx_token",
+            "pbx_state",
+            "call_record",
+            "call_record_rejected",
+        ],
+    ),
+    (
+        "wholesale",
+        &[
+            "wholesale_deck",
+            "wholesale_rate",
+            "wholesale_trunk",
+            "call_charge",
         ],
     ),
     (

@@ -96,7 +96,7 @@ async fn a_subscriber_lives_from_registration_to_erasure() {
     let erase = || EraseUserRequest {
         id: ALICE.to_owned(),
         reason: "request 4711".to_owned(),
-        etag: String::new(),
+        ..Default::default()
     };
     let erased = users.erase_user(erase()).await.unwrap().into_inner();
     let left = erased.user.unwrap();

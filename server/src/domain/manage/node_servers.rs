@@ -1,8 +1,9 @@
 //! Node servers as administrators manage them.
 
+use crate::auth::Machine;
 use crate::nodes::{NodeServer, NodeServerId};
 use crate::store::node_servers::{self, Page, UNIQUE_NAME};
-use crate::store::{Transaction, node_status, node_tokens, retry_conflicts};
+use crate::store::{Transaction, machine_tokens, node_status, retry_conflicts};
 
 use super::ManageService;
 use super::write::{Begun, Write, check_etag, taken};
@@ -53,7 +54,7 @@ impl Processor<AdminShowServer> for ManageService {
             let server = node_servers::find(&mut transaction, id, self.offline_timeout).await?;
             let server = server.ok_or_else(|| DomainError::NotFound(thing(id)))?;
             let tokens = if context.caller.is_admin() {
-                node_tokens::list(&mut transaction, id).await?
+                machine_tokens::list(&mut transaction, Machine::Node(id)).await?
             } else {
                 Vec::new()
             };
@@ -100,8 +101,8 @@ impl Processor<AdminCreateServer> for ManageService {
                 Kind::NodeServer,
                 &input.config.values().name,
             ))?;
-            let token = input.secret.token(id);
-            node_tokens::insert(transaction, id, &token.digest()).await?;
+            let token = input.secret.token(Machine::Node(id));
+            machine_tokens::insert(transaction, Machine::Node(id), &token.digest()).await?;
             let server = self.present(transaction, id).await?;
             let after = snapshot::of(&server);
             write.commit(&thing(id), None, Some(after)).await?;
@@ -201,9 +202,10 @@ impl Processor<AdminRotateToken> for ManageService {
             let mut write = Write::begin(&self.database, context, "RotateToken").await?;
             let transaction = &mut write.transaction;
             let before = self.locked(transaction, id, etag).await?;
-            let previous_expires_at = node_tokens::retire(transaction, id, input.grace).await?;
-            let token = input.secret.token(id);
-            node_tokens::insert(transaction, id, &token.digest()).await?;
+            let previous_expires_at =
+                machine_tokens::retire(transaction, Machine::Node(id), input.grace).await?;
+            let token = input.secret.token(Machine::Node(id));
+            machine_tokens::insert(transaction, Machine::Node(id), &token.digest()).await?;
             node_servers::touch(transaction, id).await?;
             let server = self.present(transaction, id).await?;
             let after = snapshot::of_rotation(&server, previous_expires_at);

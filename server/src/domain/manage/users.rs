@@ -10,10 +10,12 @@ use super::ManageService;
 use super::write::{Begun, Write, check_etag, taken};
 
 mod adjust;
+mod erase;
 mod export;
 mod messages;
 mod snapshot;
 
+pub use erase::ErasedCalls;
 pub use messages::{
     AdjustedUsage, AdminAdjustUsage, AdminCreateUser, AdminEraseUser, AdminExportUser,
     AdminListUsers, AdminResumeUser, AdminShowUser, AdminSuspendUser, ErasedUser, Export,
@@ -143,34 +145,6 @@ impl Processor<AdminResumeUser> for ManageService {
             subscribers::set_status(transaction, id, UserStatus::Active, "").await?;
             queues::renew_access(transaction, &before, &context.trace_id).await?;
             changed(write, &before).await
-        })
-        .await
-    }
-}
-
-impl Processor<AdminEraseUser> for ManageService {
-    type Output = ErasedUser;
-
-    async fn process(
-        &self,
-        context: &Context,
-        input: AdminEraseUser,
-    ) -> Result<ErasedUser, DomainError> {
-        let (id, etag, reason) = (input.id, input.etag.as_deref(), &input.reason);
-        retry_conflicts(|| async move {
-            let mut write = Write::begin(&self.database, context, "EraseUser").await?;
-            let before = locked(&mut write.transaction, id, etag).await?;
-            if before.status == UserStatus::Erased {
-                return Ok(ErasedUser {
-                    user: before,
-                    cancelled: 0,
-                });
-            }
-            let transaction = &mut write.transaction;
-            subscribers::erase(transaction, id, reason).await?;
-            let cancelled = queues::cancel_all(transaction, &before, &context.trace_id).await?;
-            let user = changed(write, &before).await?;
-            Ok(ErasedUser { user, cancelled })
         })
         .await
     }

@@ -8,7 +8,7 @@ use telecom_proto::v1::{
 use crate::domain::{AdminListRefusedUsage, AdminReadmitUsage, ReadmittedUsage, RefusedUsagePage};
 use crate::nodes::NodeServerId;
 use crate::rpc::convert::{refusal_reason, refusal_reason_filter, timestamp};
-use crate::rpc::requests::{limit, number_filter, number_of};
+use crate::rpc::requests::{before, limit, number_filter, number_of};
 use crate::rpc::status::Refusal;
 use crate::usage::{RefusedUsage, RefusedUsageFilter};
 
@@ -16,10 +16,6 @@ use crate::usage::{RefusedUsage, RefusedUsageFilter};
 const MAX_IDS: usize = 500;
 
 pub(super) fn list(request: &ListRefusedUsageRequest) -> Result<AdminListRefusedUsage, Refusal> {
-    if request.before_id < 0 {
-        let description = "must be the id of a row, or 0 for the first page";
-        return Err(Refusal::field("before_id", description));
-    }
     let node = number_filter("a node server", "node_server_id", request.node_server_id)?;
     let reason = refusal_reason_filter(request.reason)
         .map_err(|_| Refusal::field("reason", "must be a reason, or unspecified for all"))?;
@@ -29,7 +25,7 @@ pub(super) fn list(request: &ListRefusedUsageRequest) -> Result<AdminListRefused
             node_server: node.map(NodeServerId),
             reason,
             with_readmitted: request.with_readmitted,
-            before_id: (request.before_id > 0).then_some(request.before_id),
+            before_id: before(request.before_id)?,
         },
     })
 }

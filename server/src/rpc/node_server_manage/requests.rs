@@ -1,26 +1,19 @@
 //! Checks requests of administrators as far as the message alone can tell.
 
-use std::time::Duration;
-
 use telecom_proto::v1::{
     CreateNodeServerRequest, ListNodeServersRequest, RotateTokenRequest, SetMaintenanceRequest,
     UpdateNodeServerRequest,
 };
 
-use crate::auth::NodeSecret;
+use crate::auth::MachineSecret;
 use crate::domain::{
     AdminCreateServer, AdminListServers, AdminRotateToken, AdminSetMaintenance, AdminUpdateServer,
 };
 use crate::nodes::{ConfigField, NodeServerId};
 use crate::rpc::convert;
-use crate::rpc::requests::{etag, idempotency, limit, mask, needed_etag, number_of};
+use crate::rpc::requests::{etag, grace, idempotency, limit, mask, needed_etag, number_of};
 use crate::rpc::status::Refusal;
 use crate::violation::check_reason;
-
-/// How long a replaced token goes on working when the caller does not say.
-const DEFAULT_GRACE: Duration = Duration::from_hours(1);
-/// How long it may.
-const MAX_GRACE: Duration = Duration::from_hours(7 * 24);
 
 pub(super) fn id(number: i32) -> Result<NodeServerId, Refusal> {
     number_of("a node server", "id", number).map(NodeServerId)
@@ -28,7 +21,7 @@ pub(super) fn id(number: i32) -> Result<NodeServerId, Refusal> {
 
 pub(super) fn create(
     request: CreateNodeServerRequest,
-    secret: NodeSecret,
+    secret: MachineSecret,
 ) -> Result<AdminCreateServer, Refusal> {
     let idempotency = idempotency(&request.idempotency_key, &request)?;
     let config = convert::draft(request.config.unwrap_or_default());
@@ -79,18 +72,11 @@ pub(super) fn maintenance(request: SetMaintenanceRequest) -> Result<AdminSetMain
 
 pub(super) fn rotation(
     request: RotateTokenRequest,
-    secret: NodeSecret,
+    secret: MachineSecret,
 ) -> Result<AdminRotateToken, Refusal> {
-    let id = id(request.id)?;
-    let grace = match request.grace_period {
-        None => DEFAULT_GRACE,
-        Some(given) => convert::span(given)
-            .filter(|grace| *grace <= MAX_GRACE)
-            .ok_or_else(|| Refusal::field("grace_period", "must be between 0 and 7 days"))?,
-    };
     Ok(AdminRotateToken {
-        id,
-        grace,
+        id: id(request.id)?,
+        grace: grace(request.grace_period)?,
         secret,
         etag: etag(request.etag),
     })

@@ -9,6 +9,7 @@ pub(super) fn reason(obstacle: &Obstacle) -> &'static str {
         Obstacle::Missing(thing) => thing.kind.not_found(),
         Obstacle::NodeServerInUse { .. } => "NODE_SERVER_IN_USE",
         Obstacle::NodeClientInUse { .. } => "NODE_CLIENT_IN_USE",
+        Obstacle::WholesaleDeckInUse { .. } => "WHOLESALE_DECK_IN_USE",
         Obstacle::SeriesRetired(_) => "PACKAGE_SERIES_RETIRED",
         Obstacle::PackageRetired(_) => "PACKAGE_RETIRED",
         Obstacle::UserErased(_) => "USER_ERASED",
@@ -20,6 +21,7 @@ pub(super) fn reason(obstacle: &Obstacle) -> &'static str {
         Obstacle::ClockAhead { .. } => "CLOCK_AHEAD",
         Obstacle::SlotSuperseded { .. } => "SLOT_SUPERSEDED",
         Obstacle::DatabaseInUse { .. } => "DATABASE_IN_USE",
+        Obstacle::DayOpen { .. } => "DAY_OPEN",
         Obstacle::LessCharged { .. } | Obstacle::TooMuchCharged(_) => "ADJUSTMENT_TOO_LARGE",
     }
 }
@@ -37,9 +39,11 @@ pub(super) fn facts(obstacle: Obstacle, answer: Answer) -> Answer {
         Obstacle::ClockAhead { now } => answer.with("now", rfc3339(now)),
         Obstacle::SlotSuperseded { latest } => answer.with("scheduled_at", rfc3339(latest)),
         Obstacle::DatabaseInUse { owner } => answer.with("cluster_uid", owner),
+        Obstacle::DayOpen { day } => answer.with("day", day.to_string()),
         Obstacle::Missing(_)
         | Obstacle::NodeServerInUse { .. }
         | Obstacle::NodeClientInUse { .. }
+        | Obstacle::WholesaleDeckInUse { .. }
         | Obstacle::SeriesRetired(_)
         | Obstacle::PackageRetired(_)
         | Obstacle::UserErased(_)

@@ -9,9 +9,9 @@ use super::user;
 use crate::domain::GetRecentTrafficUsage;
 use crate::packages::Traffic;
 use crate::rpc::convert::timestamp;
+use crate::rpc::requests::time_zone;
 use crate::rpc::status::Refusal;
 use crate::usage::{RecentRange, RecentTrafficUsage, TrafficBucket, UsuallyUsedNode};
-use crate::users::TimeZone;
 
 pub(super) fn recent(
     request: &GetRecentTrafficUsageRequest,
@@ -26,17 +26,10 @@ pub(super) fn recent(
             return Err(Refusal::field("range", description));
         }
     };
-    let time_zone = match request.time_zone.as_str() {
-        "" => TimeZone::utc(),
-        name => name.parse().map_err(|_| {
-            let description = "must be an IANA time zone, such as Asia/Kathmandu, or empty for UTC";
-            Refusal::field("time_zone", description)
-        })?,
-    };
     Ok(GetRecentTrafficUsage {
         user,
         range,
-        time_zone,
+        time_zone: time_zone(&request.time_zone)?,
     })
 }
 

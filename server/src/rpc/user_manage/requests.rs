@@ -2,19 +2,20 @@
 
 use telecom_proto::v1 as proto;
 use telecom_proto::v1::{
-    AdjustUsageRequest, CreateUserRequest, EraseUserRequest, ListUsersRequest, ResumeUserRequest,
-    SuspendUserRequest,
+    AdjustUsageRequest, CreateUserRequest, EraseUserRequest, ExportUsageRequest, ListUsersRequest,
+    ResumeUserRequest, SuspendUserRequest,
 };
 
 use crate::domain::{
-    AdminAdjustUsage, AdminCreateUser, AdminEraseUser, AdminListUsers, AdminResumeUser,
-    AdminSuspendUser,
+    AdminAdjustUsage, AdminCreateUser, AdminEraseUser, AdminExportUsage, AdminListUsers,
+    AdminResumeUser, AdminSuspendUser,
 };
+use crate::exports::UsageCursor;
 use crate::packages::QueuedPackageId;
-use crate::rpc::requests::{etag, idempotency, limit, user_id};
+use crate::rpc::requests::{cursor, days, etag, format, idempotency, limit, user_id};
 use crate::rpc::status::Refusal;
 use crate::usage::MAX_ROW_BYTES;
-use crate::users::{UserDraft, UserId, UserStatus};
+use crate::users::{SubscriberNumber, UserDraft, UserId, UserStatus};
 use crate::violation::{Violations, check_reason};
 
 pub(super) fn id(id: &str) -> Result<UserId, Refusal> {
@@ -113,5 +114,32 @@ pub(super) fn erase(request: EraseUserRequest) -> Result<AdminEraseUser, Refusal
         id,
         reason: request.reason,
         etag: etag(request.etag),
+        numbers: numbers(&request.numbers)?,
+    })
+}
+
+/// Most numbers of a subscriber.
+const MAX_NUMBERS: usize = 20;
+
+fn numbers(given: &[String]) -> Result<Vec<SubscriberNumber>, Refusal> {
+    if given.len() > MAX_NUMBERS {
+        return Err(Refusal::field("numbers", "must be at most 20"));
+    }
+    let numbers = given.iter().enumerate().map(|(nth, text)| {
+        let description = "must have 3 to 64 characters, besides a leading + at least 3";
+        let field = format!("numbers[{nth}]");
+        SubscriberNumber::new(text).ok_or_else(|| Refusal::field(&field, description))
+    });
+    numbers.collect()
+}
+
+pub(super) fn export_usage(request: &ExportUsageRequest) -> Result<AdminExportUsage, Refusal> {
+    let days = days(&request.first_day, &request.last_day)?;
+    Ok(AdminExportUsage {
+        days,
+        format: format(request.format)?,
+        after: cursor(&request.after_cursor, |text| {
+            UsageCursor::understood(text, days)
+        })?,
     })
 }

@@ -21,12 +21,12 @@ pub(super) const DROPPING: &str = "telecom-server drops this partition:";
 pub enum Outcome {
     /// Gone.
     Dropped,
-    /// Kept: something in it is not billed yet.
+    /// Kept: something in it is not billed or not rated yet.
     Kept,
 }
 
 impl Session {
-    /// Takes a partition out and drops it, unless something in it is not billed yet. Goes on from
+    /// Takes a partition out and drops it, unless something in it is not billed or not rated yet. Goes on from
     /// wherever an earlier session was cut off.
     pub async fn retire(
         &mut self,
@@ -37,7 +37,7 @@ impl Session {
         let attached = matches!(partition.state, State::Attached | State::Marked);
         if attached && self.direct {
             let mut transaction = self.begin().await?;
-            if unbilled(&mut transaction, table, partition).await? {
+            if unsettled(&mut transaction, table, partition).await? {
                 transaction.commit().await?;
                 return Ok(Outcome::Kept);
             }
@@ -49,7 +49,7 @@ impl Session {
             .await?;
         } else if attached {
             let mut transaction = self.begin().await?;
-            if unbilled(&mut transaction, table, partition).await? {
+            if unsettled(&mut transaction, table, partition).await? {
                 transaction.commit().await?;
                 return Ok(Outcome::Kept);
             }
@@ -126,20 +126,27 @@ pub(super) async fn detached(
     Ok(rows.into_iter().map(partition).collect())
 }
 
-/// Whether something would be lost with the partition that is not billed yet.
-async fn unbilled(
+/// Whether something would be lost with the partition that is not billed or not rated yet.
+async fn unsettled(
     transaction: &mut Transaction<'_>,
     table: &Table,
     partition: &Partition,
 ) -> Result<bool, SessionError> {
-    let rows = match table.guard {
-        Guard::Nothing => return Ok(false),
-        Guard::OwnRows => &partition.name,
-        Guard::QuartersOfItsTime => "usage_quarter",
+    let pending = |rows: &str| {
+        format!("SELECT EXISTS (SELECT FROM {rows} WHERE bucket >= $1 AND bucket < $2 AND pending)")
     };
-    let statement = format!(
-        "SELECT EXISTS (SELECT FROM {rows} WHERE bucket >= $1 AND bucket < $2 AND pending)"
-    );
+    let statement = match table.guard {
+        Guard::Nothing => return Ok(false),
+        Guard::OwnRows => pending(&partition.name),
+        Guard::QuartersOfItsTime => pending("usage_quarter"),
+        // Whose number is gone, or was none, nobody will ever rate. Who does no wholesale waits for no price.
+        Guard::Unrated => format!(
+            "SELECT EXISTS (SELECT FROM {} r WHERE start_time >= $1 AND start_time < $2 \
+             AND (unrated_sell <> 'bad_number' OR unrated_buy <> 'bad_number') AND NOT erased \
+             AND EXISTS (SELECT FROM wholesale_trunk t WHERE t.pbx_id = r.pbx_id))",
+            partition.name
+        ),
+    };
     Ok(sqlx::query_scalar(AssertSqlSafe(statement))
         .bind(partition.range.from)
         .bind(partition.range.to)
@@ -161,7 +168,7 @@ async fn drop_detached(
         format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"),
     )
     .await?;
-    if unbilled(transaction, table, partition).await? {
+    if unsettled(transaction, table, partition).await? {
         let back = attach(parent, name, partition.range);
         run(
             transaction,

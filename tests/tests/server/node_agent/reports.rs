@@ -2,8 +2,8 @@
 
 use prost::Message as _;
 use serde_json::json;
-use telecom_node_agent::spool::Spool;
 use telecom_proto::v1::{ReportUsageRequest, RotateTokenRequest};
+use telecom_spool::Spool;
 
 use super::{Home, NodeAgent};
 use crate::server::process::eventually;

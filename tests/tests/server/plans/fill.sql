@@ -75,6 +75,7 @@ BEGIN
         next := first + interval '24 hours';
         EXECUTE format('CREATE TABLE usage_quarter_%s PARTITION OF usage_quarter FOR VALUES FROM (%L) TO (%L)', n, first, next);
         EXECUTE format('CREATE TABLE traffic_usage_%s PARTITION OF traffic_usage FOR VALUES FROM (%L) TO (%L)', n, first, next);
+        EXECUTE format('CREATE TABLE call_record_%s PARTITION OF call_record FOR VALUES FROM (%L) TO (%L)', n, first, next);
         first := next;
     END LOOP;
     FOR n IN 0..14 LOOP
@@ -82,6 +83,7 @@ BEGIN
         EXECUTE format('CREATE TABLE usage_hourly_%s PARTITION OF usage_hourly FOR VALUES FROM (%L) TO (%L)', n, month, next);
         EXECUTE format('CREATE TABLE user_package_usage_%s PARTITION OF user_package_usage FOR VALUES FROM (%L) TO (%L)', n, month, next);
         EXECUTE format('CREATE TABLE usage_daily_%s PARTITION OF usage_daily FOR VALUES FROM (%L) TO (%L)', n, month, next);
+        EXECUTE format('CREATE TABLE call_charge_%s PARTITION OF call_charge FOR VALUES FROM (%L) TO (%L)', n, month, next);
         month := next;
     END LOOP;
 END $$;
@@ -96,4 +98,25 @@ FROM usage_quarter, generate_series(0, 2) n;
 INSERT INTO user_package_usage
 SELECT user_id, bucket, 1 + (abs(hashtext(user_id::text)) % 300000), node_server_id, 1000, 0, 0, 0, 0 FROM usage_hourly;
 INSERT INTO usage_daily SELECT user_id, bucket, node_client_id, node_server_id, 1000, 1000 FROM usage_hourly;
+INSERT INTO pbx (name, health_url, metadata) SELECT 'pbx-' || n, '', '{}' FROM generate_series(1, 20) n;
+INSERT INTO pbx_token (pbx_id, digest) SELECT id, sha256(id::text::bytea) FROM pbx;
+INSERT INTO pbx_state SELECT id, 'poll', 10, '', '[]', now(), now() + interval '1 minute' FROM pbx;
+INSERT INTO call_record (start_time, pbx_id, call_id, session_id, answer_time, end_time, talk_ms, duration_ms, direction,
+    result, status_code, hangup_reason, caller, callee, from_number, to_number, caller_name, agent_name, queue, sip_trunk_id,
+    outbound_sip_trunk_id, extra, digest, unrated_sell, stored_at)
+SELECT t, 1 + n % 20, 'call-' || n, 'call-' || n, t, t + interval '1 minute', 60000, 60000, 'outbound', 'completed', 200,
+    'byCaller', '', '', '4930' || n, '1555' || n, '', '', CASE WHEN n % 20 = 0 THEN 'support' ELSE '' END, '1', '2', '{}',
+    sha256('x'), CASE WHEN n % 1000 = 0 THEN 'no_rate' END, t + interval '1 minute'
+FROM generate_series(1, 70000) n, LATERAL (SELECT now() - n * interval '40 seconds' AS t) s;
+INSERT INTO call_record_rejected (pbx_id, reason, field, description, call_id, body, digest, received_at)
+SELECT 1 + n % 20, 'too_old', 'startTime', 'x', '', '{}', sha256(n::text::bytea), now() - n * interval '1 minute'
+FROM generate_series(1, 20000) n;
+INSERT INTO wholesale_deck (name, currency) SELECT 'deck-' || n, 'EUR' FROM generate_series(1, 20) n;
+INSERT INTO wholesale_rate (deck_id, prefix, valid_from, rate_nano, minimum_seconds, increment_seconds)
+SELECT d.id, n::text, now() - interval '90 days', 30000000, 6, 6 FROM wholesale_deck d, generate_series(1, 2000) n;
+INSERT INTO wholesale_trunk (pbx_id, trunk_id, role, deck_id)
+SELECT p.id, t.trunk_id, t.role, p.id FROM pbx p, (VALUES ('1', 'customer'), ('2', 'carrier')) t (trunk_id, role);
+INSERT INTO call_charge SELECT start_time, pbx_id, call_id, side, 0, 'charge', '1', pbx_id, '1', 30000000, 6, 6, 60, 30000, 'EUR',
+    stored_at
+FROM call_record, (VALUES ('sell'), ('buy')) s (side);
 ANALYZE;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::auth::{NodeSecret, Secret};
+use crate::auth::{MachineSecret, MachineToken, Secret};
 use crate::domain::Idempotency;
 use crate::nodes::{
-    ConfigField, NodeServer, NodeServerConfig, NodeServerDraft, NodeServerId, NodeStatus, NodeToken,
+    ConfigField, NodeServer, NodeServerConfig, NodeServerDraft, NodeServerId, NodeStatus,
 };
 
 /// Lists node servers.
@@ -40,7 +40,7 @@ pub struct ServerDetail {
     /// The node server.
     pub server: NodeServer,
     /// Tokens that work now.
-    pub tokens: Vec<NodeToken>,
+    pub tokens: Vec<MachineToken>,
     /// Since when its status is what the job last found; `None` before its first run.
     pub status_since: Option<DateTime<Utc>>,
 }
@@ -51,7 +51,7 @@ pub struct AdminCreateServer {
     /// Its configuration.
     pub config: NodeServerConfig,
     /// Chance for its first token.
-    pub secret: NodeSecret,
+    pub secret: MachineSecret,
     /// What recognizes a repetition.
     pub idempotency: Option<Idempotency>,
 }
@@ -106,7 +106,7 @@ pub struct AdminRotateToken {
     /// How long the current token goes on working.
     pub grace: Duration,
     /// Chance for the new token.
-    pub secret: NodeSecret,
+    pub secret: MachineSecret,
     /// What the change is based on, if the caller cares.
     pub etag: Option<String>,
 }

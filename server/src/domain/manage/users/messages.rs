@@ -3,10 +3,10 @@
 use futures::stream::BoxStream;
 
 use crate::audit::AuditEntry;
-use crate::domain::{DomainError, Idempotency};
+use crate::domain::{DomainError, ErasedCalls, Idempotency};
 use crate::packages::{QueuedPackage, QueuedPackageId};
 use crate::usage::{PackageUsage, UsageAdjustment, UsageSum};
-use crate::users::{User, UserId, UserProfile, UserStatus};
+use crate::users::{SubscriberNumber, User, UserId, UserProfile, UserStatus};
 
 /// Lists subscribers.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +83,8 @@ pub struct AdminEraseUser {
     pub reason: String,
     /// What the change is based on, if the caller cares.
     pub etag: Option<String>,
+    /// Their telephone numbers, to be erased from records of calls.
+    pub numbers: Vec<SubscriberNumber>,
 }
 
 /// What is left of a subscriber.
@@ -92,6 +94,8 @@ pub struct ErasedUser {
     pub user: User,
     /// How many queued or active packages were cancelled.
     pub cancelled: u32,
+    /// What was erased of calls.
+    pub calls: ErasedCalls,
 }
 
 /// Corrects what was charged to a package.
