@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Auth, Autoscaling, Database, ExtraVolume, ImagePullPolicy, Jobs, Logging, Metrics,
-    NetworkPolicy, NodeHealthCheck, PodDisruptionBudget, Probes, Retention, Service,
+    Auth, Autoscaling, CallCenter, Calls, Database, ExtraVolume, ImagePullPolicy, Jobs, Logging,
+    Metrics, NetworkPolicy, NodeHealthCheck, PodDisruptionBudget, Probes, Retention, Service,
     TelecomClusterStatus, Telemetry, rules,
 };
 
@@ -266,6 +266,12 @@ pub struct TelecomClusterSpec {
         validation = rules::duration_between("10s", "1h"),
     )]
     pub job_status_interval: String,
+    /// What is done with records of calls.
+    #[serde(default)]
+    pub calls: Calls,
+    /// The queues of the call centre, and what is asked of them.
+    #[serde(default)]
+    pub call_center: CallCenter,
     /// How many days records are kept.
     #[serde(default)]
     pub retention: Retention,
@@ -352,6 +358,8 @@ impl Default for TelecomClusterSpec {
             node_health_check: NodeHealthCheck::default(),
             jobs: Jobs::default(),
             job_status_interval: default_job_status_interval(),
+            calls: Calls::default(),
+            call_center: CallCenter::default(),
             retention: Retention::default(),
             network_policy: NetworkPolicy::default(),
             logging: Logging::default(),

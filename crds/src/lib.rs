@@ -6,6 +6,7 @@
 
 mod auth;
 mod autoscaling;
+mod calls;
 mod cluster;
 mod conditions;
 mod database;
@@ -28,6 +29,7 @@ mod telemetry;
 
 pub use auth::{Auth, Role};
 pub use autoscaling::{Autoscaling, PodDisruptionBudget};
+pub use calls::{CallCenter, Calls, Queue};
 pub use cluster::{DeletionPolicy, TelecomCluster, TelecomClusterSpec, UpgradePolicy};
 pub use conditions::{ConditionType, Reason};
 pub use database::{Database, EmbeddedDatabase, EmbeddedStorage};

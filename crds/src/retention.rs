@@ -43,6 +43,11 @@ pub struct Retention {
     #[serde(default = "days::<30>")]
     #[schemars(range(min = 1, max = 3660))]
     pub job_run_days: i32,
+    /// Records of calls, and those that could not be taken. A record may arrive up to 7 days late, so 7 is the least.
+    /// What can still be rated is never dropped.
+    #[serde(default = "days::<90>")]
+    #[schemars(range(min = 7, max = 3660))]
+    pub call_record_days: i32,
 }
 
 const fn days<const DAYS: i32>() -> i32 {
@@ -58,6 +63,7 @@ impl Default for Retention {
             daily_days: days::<800>(),
             status_history_days: days::<400>(),
             job_run_days: days::<30>(),
+            call_record_days: days::<90>(),
         }
     }
 }

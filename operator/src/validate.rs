@@ -11,9 +11,9 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use telecom_crds::{
-    Autoscaling, ConditionType, DeletionPolicy, ExtraVolume, ImagePullPolicy, LogFormat, LogLevel,
-    NetworkPolicy, NodeHealthCheck, Probes, Reason, Retention, Service, ServiceMonitor,
-    TelecomCluster, TelemetryProtocol,
+    Autoscaling, CallCenter, Calls, ConditionType, DeletionPolicy, ExtraVolume, ImagePullPolicy,
+    LogFormat, LogLevel, NetworkPolicy, NodeHealthCheck, Probes, Reason, Retention, Service,
+    ServiceMonitor, TelecomCluster, TelemetryProtocol,
 };
 
 use crate::names::{ADOPT_DATABASE_ANNOTATION, ROTATE_KEYS_ANNOTATION};
@@ -95,6 +95,10 @@ pub struct Validated {
     pub auth: Auth,
     /// What a node's silence means.
     pub node_health_check: NodeHealthCheck,
+    /// What is done with calls.
+    pub calls: Calls,
+    /// The queues of the call centre.
+    pub call_center: CallCenter,
     /// How long records are kept.
     pub retention: Retention,
     /// Prometheus metrics.
@@ -327,6 +331,8 @@ pub fn validate(
         database,
         auth,
         node_health_check: spec.node_health_check.clone(),
+        calls: spec.calls.clone(),
+        call_center: spec.call_center.clone(),
         retention: spec.retention.clone(),
         metrics,
         telemetry,

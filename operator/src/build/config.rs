@@ -44,6 +44,9 @@ struct File<'a> {
     database: Database,
     auth: Auth<'a>,
     node_health_check: NodeHealthCheck<'a>,
+    calls: Calls<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_center: Option<CallCenter<'a>>,
     retention: Retention,
     metrics: Metrics,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +88,24 @@ struct NodeHealthCheck<'a> {
 }
 
 #[derive(Serialize)]
+struct Calls<'a> {
+    mask_numbers: bool,
+    pbx_poll_interval: &'a str,
+}
+
+#[derive(Serialize)]
+struct CallCenter<'a> {
+    queues: BTreeMap<&'a str, Queue>,
+}
+
+#[derive(Serialize)]
+struct Queue {
+    sla_seconds: i32,
+    sla_target_percent: i32,
+    exclude_short_abandons: bool,
+}
+
+#[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the server's names")]
 struct Retention {
     raw_usage_days: i32,
@@ -93,6 +114,7 @@ struct Retention {
     daily_days: i32,
     status_history_days: i32,
     job_run_days: i32,
+    call_record_days: i32,
 }
 
 #[derive(Serialize)]
@@ -191,6 +213,11 @@ fn file(cluster: &Validated) -> File<'_> {
             offline_timeout: &cluster.node_health_check.offline_timeout,
             access_ttl: &cluster.node_health_check.access_ttl,
         },
+        calls: Calls {
+            mask_numbers: cluster.calls.mask_numbers,
+            pbx_poll_interval: &cluster.calls.pbx_poll_interval,
+        },
+        call_center: call_center(&cluster.call_center),
         retention: retention(&cluster.retention),
         metrics: Metrics {
             enabled: cluster.metrics.enabled,
@@ -229,7 +256,24 @@ fn retention(days: &telecom_crds::Retention) -> Retention {
         daily_days: days.daily_days,
         status_history_days: days.status_history_days,
         job_run_days: days.job_run_days,
+        call_record_days: days.call_record_days,
     }
+}
+
+fn call_center(center: &telecom_crds::CallCenter) -> Option<CallCenter<'_>> {
+    let queues: BTreeMap<_, _> = center
+        .queues
+        .iter()
+        .map(|queue| {
+            let rules = Queue {
+                sla_seconds: queue.sla_seconds,
+                sla_target_percent: queue.sla_target_percent,
+                exclude_short_abandons: queue.exclude_short_abandons,
+            };
+            (queue.name.as_str(), rules)
+        })
+        .collect();
+    (!queues.is_empty()).then_some(CallCenter { queues })
 }
 
 /// First the Pod says that it is not ready and goes on serving while Services and load balancers look

@@ -14,6 +14,8 @@ async fn an_empty_spec_gets_every_default() {
         "
         auth: {roleClaim: role}
         database: {maxConnections: 10, pooler: false}
+        callCenter: {}
+        calls: {maskNumbers: false, pbxPollInterval: 15s}
         deletionPolicy: Delete
         imagePullPolicy: IfNotPresent
         jobs:
@@ -36,7 +38,7 @@ async fn an_empty_spec_gets_every_default() {
           startup: {failureThreshold: 60, periodSeconds: 1, timeoutSeconds: 3}
         replicas: 1
         retention:
-          {dailyDays: 800, hourlyDays: 100, jobRunDays: 30, quarterHourDays: 35, rawUsageDays: 14, statusHistoryDays: 400}
+          {callRecordDays: 90, dailyDays: 800, hourlyDays: 100, jobRunDays: 30, quarterHourDays: 35, rawUsageDays: 14, statusHistoryDays: 400}
         service: {type: ClusterIP}
         terminationGracePeriodSeconds: 30
         upgradePolicy: Automatic
@@ -167,10 +169,20 @@ async fn an_empty_spec_gets_every_default() {
     "/nodeHealthCheck/accessTtl",
     "24h"
 )]
+#[case::queue_in_part(
+    "{callCenter: {queues: [{name: 'Sales, Zürich'}]}}",
+    "/callCenter/queues/0",
+    "{name: 'Sales, Zürich', slaSeconds: 20, slaTargetPercent: 80, excludeShortAbandons: false}"
+)]
+#[case::poll_interval_least(
+    "{calls: {pbxPollInterval: 1s, maskNumbers: true}}",
+    "/calls",
+    "{pbxPollInterval: 1s, maskNumbers: true}"
+)]
 #[case::retention_in_part(
     "{retention: {rawUsageDays: 7, dailyDays: 3650}}",
     "/retention",
-    "{dailyDays: 3650, hourlyDays: 100, jobRunDays: 30, quarterHourDays: 35, rawUsageDays: 7, statusHistoryDays: 400}"
+    "{callRecordDays: 90, dailyDays: 3650, hourlyDays: 100, jobRunDays: 30, quarterHourDays: 35, rawUsageDays: 7, statusHistoryDays: 400}"
 )]
 #[case::retention_all_the_same(
     "{retention: {rawUsageDays: 32, quarterHourDays: 32, hourlyDays: 32, dailyDays: 32, statusHistoryDays: 93}}",

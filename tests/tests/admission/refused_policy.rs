@@ -89,6 +89,26 @@ use super::api::{dry_run, manifest};
     "{nodeHealthCheck: {accessTtl: 25h}}",
     r#"spec.nodeHealthCheck.accessTtl: Invalid value: "25h": must be from 2s to 24h"#
 )]
+#[case::poll_interval_too_long(
+    "{calls: {pbxPollInterval: 11m}}",
+    r#"spec.calls.pbxPollInterval: Invalid value: "11m": must be from 1s to 10m"#
+)]
+#[case::queue_without_a_name(
+    "{callCenter: {queues: [{name: ''}]}}",
+    r#"spec.callCenter.queues[0].name: Invalid value: "": spec.callCenter.queues[0].name in body should be at least 1 chars long"#
+)]
+#[case::queue_twice(
+    "{callCenter: {queues: [{name: sales}, {name: sales, slaSeconds: 10}]}}",
+    r#"spec.callCenter.queues[1]: Duplicate value: {"name":"sales"}"#
+)]
+#[case::target_of_nothing(
+    "{callCenter: {queues: [{name: sales, slaTargetPercent: 0}]}}",
+    "spec.callCenter.queues[0].slaTargetPercent: Invalid value: 0: spec.callCenter.queues[0].slaTargetPercent in body should be greater than or equal to 1"
+)]
+#[case::call_records_too_short(
+    "{retention: {callRecordDays: 6}}",
+    "spec.retention.callRecordDays: Invalid value: 6: spec.retention.callRecordDays in body should be greater than or equal to 7"
+)]
 #[case::raw_usage_too_short(
     "{retention: {rawUsageDays: 6}}",
     "spec.retention.rawUsageDays: Invalid value: 6: spec.retention.rawUsageDays in body should be greater than or equal to 7"

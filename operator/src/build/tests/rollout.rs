@@ -345,6 +345,19 @@ fn a_value_that_the_server_takes_anyway_is_not_written() {
             json!({"retention": {"job_run_days": 31}}),
         ),
         (
+            "{calls: {maskNumbers: false, pbxPollInterval: 15s}, callCenter: {queues: []}, retention: {callRecordDays: 90}}",
+            json!({}),
+        ),
+        (
+            "{calls: {maskNumbers: true}, callCenter: {queues: [{name: sales}]}, retention: {callRecordDays: 30}}",
+            json!({
+                "calls": {"mask_numbers": true},
+                "call_center": {"queues": {"sales":
+                    {"sla_seconds": 20, "sla_target_percent": 80, "exclude_short_abandons": false}}},
+                "retention": {"call_record_days": 30},
+            }),
+        ),
+        (
             "{metrics: {enabled: false}, nodeHealthCheck: {accessTtl: 11m}}",
             json!({"metrics": {"enabled": false}, "node_health_check": {"access_ttl": "11m"}}),
         ),
