@@ -18,10 +18,11 @@ complain() {
     failed=1
 }
 
-# The kind of a Prometheus Operator is known, so that `serviceMonitor.enabled: auto` is seen to act.
+# The kinds of a Prometheus Operator are known, so that what is `auto` is seen to act.
 render() {
     helm template "$1" "charts/$1" --namespace telecom-system --kube-version "$KUBERNETES_VERSION" \
-        --api-versions monitoring.coreos.com/v1/ServiceMonitor "${@:2}"
+        --api-versions monitoring.coreos.com/v1/ServiceMonitor \
+        --api-versions monitoring.coreos.com/v1/PrometheusRule "${@:2}"
 }
 
 conform() {
@@ -65,6 +66,8 @@ refused --set watch.namespaces='{Bad_Name}'
 refused --set telemetry.sampleRatio=2
 refused --set telemetry.endpoint=http://collector:4318/v1/traces
 refused --set metrics.serviceMonitor.enabled=maybe
+refused --set monitoring.rules.enabled=maybe
+refused --set monitoring.dashboards.folder=telecom
 refused --set-string extraArgs=--streaming-lists
 
 helm lint --quiet --strict charts/telecom-operator-crds || complain "helm lint fails for telecom-operator-crds"

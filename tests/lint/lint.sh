@@ -31,6 +31,7 @@ check_proto() { buf lint proto; }
 # What clients were built with goes on working. tests/proto-baseline.sh moves what it is compared with.
 check_breaking() { buf breaking proto --against proto/telecom.v1.binpb; }
 check_charts() { tests/lint/charts.sh; }
+check_rules() { tests/lint/rules.sh; }
 
 # The advisory database is a git repository: where it cannot be reached, that is said, not hidden.
 check_advisories() {
@@ -93,7 +94,7 @@ run() {
 
 checks=("$@")
 if [ $# -eq 0 ]; then
-    checks=(rustfmt words length opening shellcheck proto breaking dependencies advisories unused charts clippy)
+    checks=(rustfmt words length opening shellcheck proto breaking dependencies advisories unused charts rules clippy)
 fi
 failures=()
 log=$(mktemp)

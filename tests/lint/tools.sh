@@ -51,7 +51,7 @@ from_go() {
 # modules, and our own.
 schemas() {
     local out=$tools/schemas key kubernetes prometheus
-    key=$KUBERNETES_VERSION-$PROMETHEUS_OPERATOR_VERSION-$(cat tests/lint/schemas.py crds/*.yaml | sha256sum | cut -c1-12)
+    key=$KUBERNETES_VERSION-$PROMETHEUS_OPERATOR_VERSION-$(cat tests/lint/{schemas.py,tools.sh} crds/*.yaml | sha256sum | cut -c1-12)
     pinned schemas "$key" && return
     echo "lint tools: writing the schemas of Kubernetes $KUBERNETES_VERSION"
     kubernetes=$(module_dir k8s.io/kubernetes "$KUBERNETES_VERSION")
@@ -59,7 +59,7 @@ schemas() {
     rm -rf "$out"
     PYTHONPATH=$tools/python-pyyaml python3 tests/lint/schemas.py "$out" \
         "$kubernetes/api/openapi-spec/swagger.json" crds/*.yaml \
-        "$prometheus"/example/prometheus-operator-crd/*_{servicemonitors,prometheuses}.yaml
+        "$prometheus"/example/prometheus-operator-crd/*_{servicemonitors,prometheuses,prometheusrules}.yaml
     stamp schemas "$key"
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use telecom_proto::v1::node_agent_client::NodeAgentClient;
@@ -20,6 +20,25 @@ pub async fn get(address: SocketAddr, path: &str, token: Option<&str>) -> Result
     }
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<hyper::body::Bytes>>();
     let response = client.request(request.body(Empty::new())?).await?;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// POST: the status and the body of the answer.
+pub async fn post(
+    address: SocketAddr,
+    path: &str,
+    token: &str,
+    content_type: &str,
+    body: Vec<u8>,
+) -> Result<(u16, String)> {
+    let request = http::Request::post(format!("http://{address}{path}"))
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", content_type)
+        .body(Full::new(hyper::body::Bytes::from(body)))?;
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<hyper::body::Bytes>>();
+    let response = client.request(request).await?;
     let status = response.status().as_u16();
     let body = response.into_body().collect().await?.to_bytes();
     Ok((status, String::from_utf8_lossy(&body).into_owned()))

@@ -8,6 +8,7 @@ mod e2e {
     /// see its coming as a change of their own.
     static OPTIONAL_KINDS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
+    mod calls;
     mod charts;
     mod configuration;
     mod cut_off;

@@ -53,3 +53,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- end }}
 {{- if $enabled }}yes{{ end }}
 {{- end }}
+
+{{/* Rules and dashboards are of use where the Prometheus Operator is. */}}
+{{- define "telecom-operator.hasRules" -}}
+{{- $enabled := .Values.monitoring.rules.enabled }}
+{{- if eq (toString $enabled) "auto" }}
+{{- $enabled = .Capabilities.APIVersions.Has "monitoring.coreos.com/v1/PrometheusRule" }}
+{{- end }}
+{{- if $enabled }}yes{{ end }}
+{{- end }}
+
+{{- define "telecom-operator.hasDashboards" -}}
+{{- $enabled := .Values.monitoring.dashboards.enabled }}
+{{- if eq (toString $enabled) "auto" }}
+{{- $enabled = .Capabilities.APIVersions.Has "monitoring.coreos.com/v1/PrometheusRule" }}
+{{- end }}
+{{- if $enabled }}yes{{ end }}
+{{- end }}

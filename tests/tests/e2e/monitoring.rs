@@ -15,7 +15,7 @@ use telecom_tests::scenario::{Scenario, scenario};
 use telecom_tests::{cluster, telecom};
 
 /// Asks the Prometheus in namespace `monitoring` and returns `data` of its answer.
-async fn prometheus(s: &Scenario, path: &str) -> Result<Value> {
+pub(super) async fn prometheus(s: &Scenario, path: &str) -> Result<Value> {
     let pods = Api::<Pod>::namespaced(s.client.clone(), "monitoring");
     let found = pods
         .list(&ListParams::default().labels("app.kubernetes.io/name=prometheus"))
