@@ -7,6 +7,7 @@ use anyhow::Result;
 
 pub mod access;
 pub mod billing;
+pub mod calls;
 pub mod heartbeats;
 pub mod ingest;
 pub mod jobs;

@@ -70,6 +70,16 @@ impl Postgres {
         format!("postgresql://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// pgbench on a database.
+    pub fn pgbench(&self, database: &str) -> Result<Command> {
+        let mut command = Command::new(programs()?.join("pgbench"));
+        command
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p"])
+            .arg(self.port.to_string())
+            .env("PGDATABASE", database);
+        Ok(command)
+    }
+
     fn wait(&mut self) -> Result<()> {
         let deadline = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {

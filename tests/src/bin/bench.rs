@@ -10,7 +10,9 @@ use clap::{Parser, ValueEnum};
 use serde_json::json;
 use telecom_tests::bench::postgres::Postgres;
 use telecom_tests::bench::report::{Sheet, table};
-use telecom_tests::bench::{Bench, access, billing, heartbeats, ingest, jobs, load, reads, start};
+use telecom_tests::bench::{
+    Bench, access, billing, calls, heartbeats, ingest, jobs, load, reads, start,
+};
 
 /// Measures the server beside references and prints a table.
 #[derive(Debug, Parser)]
@@ -52,6 +54,8 @@ enum Group {
     Access,
     /// What subscribers read.
     Reads,
+    /// Records of calls.
+    Calls,
     /// The operator's job loops.
     Jobs,
 }
@@ -109,6 +113,7 @@ async fn measure_server(arguments: &Arguments, groups: &[Group], sheet: &mut She
             Group::Billing => billing::measure(&bench, sheet).await?,
             Group::Access => access::measure(&bench, sheet).await?,
             Group::Reads => reads::measure(&bench, sheet).await?,
+            Group::Calls => calls::measure(&bench, sheet).await?,
             // Needs no server and no PostgreSQL.
             Group::Jobs => {}
         }
