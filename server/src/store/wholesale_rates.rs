@@ -41,7 +41,8 @@ pub async fn of_sides(
             &sides.iter().map($of).collect::<Vec<_>>()
         };
     }
-    // The lengths are listed, so that PostgreSQL knows how few they are, and looks each prefix up in the index.
+    // The lengths are listed, so that PostgreSQL knows how few they are. One row of each: so each prefix is looked up in the
+    // index, also in a deck that came a moment ago and of which it has no statistics.
     let rows = sqlx::query!(
         "SELECT n.place AS \"place!\", d.id AS \"deck_id?\", d.currency AS \"currency?\", \
              r.prefix AS \"prefix?\", r.rate_nano AS \"rate_nano?\", \
@@ -54,8 +55,9 @@ pub async fn of_sides(
          LEFT JOIN LATERAL (SELECT w.prefix, w.rate_nano, w.minimum_seconds, w.increment_seconds \
              FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15)) \
                  AS l (digits) \
-             JOIN wholesale_rate w ON w.deck_id = t.deck_id AND w.prefix = left(n.digits, l.digits) \
-                 AND w.valid_from <= n.at AND (w.valid_to IS NULL OR w.valid_to > n.at) \
+             CROSS JOIN LATERAL (SELECT o.prefix, o.rate_nano, o.minimum_seconds, o.increment_seconds \
+                 FROM wholesale_rate o WHERE o.deck_id = t.deck_id AND o.prefix = left(n.digits, l.digits) \
+                 AND o.valid_from <= n.at AND (o.valid_to IS NULL OR o.valid_to > n.at) LIMIT 1) w \
              WHERE l.digits <= length(n.digits) ORDER BY l.digits DESC LIMIT 1) r ON true",
         column!(|side| side.pbx.0),
         column!(|side| side.trunk) as &[&str],
