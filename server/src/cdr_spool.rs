@@ -17,7 +17,6 @@ use crate::net::{Acceptor, Port, Stop};
 use crate::signals::Signals;
 
 mod arguments;
-mod backoff;
 mod forward;
 mod intake;
 mod journal;

@@ -3,36 +3,17 @@
 use std::time::Duration;
 
 use prost::Message as _;
-use rand::Rng as _;
+use telecom_spool::backoff::Backoff;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-const SHORTEST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(30);
-
-/// Longer and longer pauses, none as long as another's: nodes that were cut off together do not come back
-/// together.
-#[derive(Debug, Default)]
-pub struct Backoff {
-    failures: u32,
-}
-
-impl Backoff {
-    /// It works again.
-    pub fn reset(&mut self) {
-        self.failures = 0;
-    }
-
-    /// How long to wait after this failure; at least as long as the server asks for.
-    pub fn after(&mut self, status: &Status) -> Duration {
-        let ceiling = (SHORTEST * 2_u32.saturating_pow(self.failures)).min(LONGEST);
-        self.failures = self.failures.saturating_add(1).min(16);
-        let jittered = rand::rng().random_range(ceiling / 2..=ceiling);
-        let asked = status.get_details_retry_info();
-        let asked = asked.and_then(|info| info.retry_delay).unwrap_or_default();
-        // A little later than asked, since others were asked the same.
-        jittered.max(asked + jittered / 4)
-    }
+/// How long to wait after this failure; at least as long as the server asks for.
+pub fn after(backoff: &mut Backoff, status: &Status) -> Duration {
+    let pause = backoff.pause();
+    let asked = status.get_details_retry_info();
+    let asked = asked.and_then(|info| info.retry_delay).unwrap_or_default();
+    // A little later than asked, since others were asked the same.
+    pause.max(asked + pause / 4)
 }
 
 /// Whether sending the same report again can never help.
@@ -53,6 +34,8 @@ pub fn as_status(failed: &tonic_types::Status) -> Status {
 mod tests {
     use tonic_types::ErrorDetails;
 
+    use telecom_spool::backoff::{LONGEST, SHORTEST};
+
     use super::*;
 
     #[test]
@@ -60,20 +43,20 @@ mod tests {
         let mut backoff = Backoff::default();
         let down = Status::unavailable("down");
         for ceiling in [100, 200, 400, 800] {
-            let pause = backoff.after(&down).as_millis();
+            let pause = after(&mut backoff, &down).as_millis();
             assert!((ceiling / 2..=ceiling).contains(&pause), "{pause}");
         }
-        let last = (0..100).map(|_| backoff.after(&down)).max();
+        let last = (0..100).map(|_| after(&mut backoff, &down)).max();
         assert!(last <= Some(LONGEST * 5 / 4), "{last:?}");
         backoff.reset();
-        assert!(backoff.after(&down) <= SHORTEST * 5 / 4);
+        assert!(after(&mut backoff, &down) <= SHORTEST * 5 / 4);
     }
 
     #[test]
     fn the_server_is_given_the_time_it_asks_for() {
         let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(7)));
         let busy = Status::with_error_details(Code::ResourceExhausted, "too many reports", details);
-        let pause = Backoff::default().after(&busy);
+        let pause = after(&mut Backoff::default(), &busy);
         assert!(pause >= Duration::from_secs(7) && pause < Duration::from_secs(8));
         assert!(!is_final(&busy));
         assert!(is_final(&Status::already_exists("SEQ_REUSED")));

@@ -10,6 +10,7 @@ use telecom_proto::v1::{
     ReportUsageRequest, ReportUsageResponse, StreamUsageRequest, StreamUsageResponse,
 };
 use telecom_spool::Position;
+use telecom_spool::backoff::Backoff;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,7 +21,7 @@ use crate::access::Keeper;
 use crate::connection::Token;
 use crate::event::Event;
 use crate::queue::Queue;
-use crate::retry::{self, Backoff};
+use crate::retry;
 
 /// Reports that are on their way at once. The server works on one at a time; the next ones lie ready.
 const WINDOW: usize = 4;
@@ -58,7 +59,7 @@ impl Sender {
             if status.code() == Code::Unauthenticated {
                 self.token.read_again();
             }
-            let pause = backoff.after(&status);
+            let pause = retry::after(&mut backoff, &status);
             tracing::warn!(code = ?status.code(), message = status.message(), ?pause, "reports wait");
             sleep(pause).await;
         }

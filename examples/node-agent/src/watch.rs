@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use telecom_proto::v1::WatchAccessRequest;
 use telecom_proto::v1::node_agent_client::NodeAgentClient;
+use telecom_spool::backoff::Backoff;
 use tokio::time::sleep;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::access::Keeper;
 use crate::connection::Token;
-use crate::retry::Backoff;
+use crate::retry;
 
 /// Watches until the future is dropped. The server ends a watch after 15 minutes, and the next one goes on
 /// where it was.
@@ -21,7 +22,7 @@ pub async fn run(channel: Channel, token: Arc<Token>, access: Arc<Keeper>) {
             if status.code() == Code::Unauthenticated {
                 token.read_again();
             }
-            let pause = backoff.after(&status);
+            let pause = retry::after(&mut backoff, &status);
             tracing::warn!(code = ?status.code(), message = status.message(), ?pause, "the watch on access broke off");
             sleep(pause).await;
         }

@@ -7,10 +7,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::backoff::{Backoff, LONGEST, jittered};
 use super::journal::{Journal, Waiting};
 use super::metrics::Metrics;
 use super::way::{Answer, Way, is_json};
+use telecom_spool::backoff::{Backoff, LONGEST, jittered};
 
 /// Records of one request.
 const BATCH: usize = 200;

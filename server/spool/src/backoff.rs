@@ -1,14 +1,15 @@
-//! How long to wait before the server is asked again.
+//! How long to wait before whoever the records are for is asked again.
 
 use std::time::Duration;
 
 use rand::Rng as _;
 
-const SHORTEST: Duration = Duration::from_millis(100);
+/// The shortest pause, after one failure.
+pub const SHORTEST: Duration = Duration::from_millis(100);
 /// The longest pause.
 pub const LONGEST: Duration = Duration::from_secs(30);
 
-/// Longer and longer pauses, none as long as another's: spools that were cut off together do not come back together.
+/// Longer and longer pauses, none as long as another's: those that were cut off together do not come back together.
 #[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,
