@@ -50,8 +50,8 @@ pub use manage::{
 pub use manage::{
     AdminCreateDeck, AdminDeleteDeck, AdminDeleteTrunk, AdminExportCharges, AdminImportRates,
     AdminListDecks, AdminListRates, AdminListTrunks, AdminRateCall, AdminRerate, AdminSetRateEnd,
-    AdminSetTrunk, AdminShowDeck, AdminSumCharges, AdminUpdateDeck, ChargeDelta, ChargeExport,
-    DeckPage, ImportMode, ImportedRates, RatePage, RatedBy, RatedSides, Rerated, TrunkPage,
+    AdminSetTrunk, AdminShowDeck, AdminSumCharges, AdminUpdateDeck, ChargeDelta, DeckPage,
+    ImportMode, ImportedRates, RatePage, RatedBy, RatedSides, Rerated, TrunkPage,
 };
 pub use manage::{
     AdminCreatePackage, AdminCreateSeries, AdminListPackages, AdminListSeries, AdminRetirePackage,

@@ -55,8 +55,8 @@ pub use users::{
 pub use wholesale::{
     AdminCreateDeck, AdminDeleteDeck, AdminDeleteTrunk, AdminExportCharges, AdminImportRates,
     AdminListDecks, AdminListRates, AdminListTrunks, AdminRateCall, AdminRerate, AdminSetRateEnd,
-    AdminSetTrunk, AdminShowDeck, AdminSumCharges, AdminUpdateDeck, ChargeDelta, ChargeExport,
-    DeckPage, ImportMode, ImportedRates, RatePage, RatedBy, RatedSides, Rerated, TrunkPage,
+    AdminSetTrunk, AdminShowDeck, AdminSumCharges, AdminUpdateDeck, ChargeDelta, DeckPage,
+    ImportMode, ImportedRates, RatePage, RatedBy, RatedSides, Rerated, TrunkPage,
 };
 pub use write::Idempotency;
 

@@ -28,22 +28,26 @@ const PAGE: u32 = 200;
 pub type Pieces = BoxStream<'static, Result<ExportPiece, DomainError>>;
 
 /// What an export is written down with.
-struct Entry<'a> {
-    method: &'static str,
-    kind: Kind,
-    days: ExportDays,
-    format: ExportFormat,
+pub(super) struct Entry<'a> {
+    pub(super) method: &'static str,
+    pub(super) kind: Kind,
+    pub(super) days: ExportDays,
+    pub(super) format: ExportFormat,
     /// What else there is to say.
-    more: Value,
+    pub(super) more: Value,
     /// When the first moment of these days is that may still change.
-    open_since: &'a (dyn Fn(&mut Transaction) -> Opening<'_> + Sync),
+    pub(super) open_since: &'a (dyn Fn(&mut Transaction) -> Opening<'_> + Sync),
 }
 
-type Opening<'t> = BoxFuture<'t, Result<chrono::DateTime<chrono::Utc>, StoreError>>;
+pub(super) type Opening<'t> = BoxFuture<'t, Result<chrono::DateTime<chrono::Utc>, StoreError>>;
 
 impl ManageService {
     /// Writes an export down, unless a day of it is open.
-    async fn announce(&self, context: &Context, entry: &Entry<'_>) -> Result<(), DomainError> {
+    pub(super) async fn announce(
+        &self,
+        context: &Context,
+        entry: &Entry<'_>,
+    ) -> Result<(), DomainError> {
         let days = entry.days;
         retry_conflicts(|| async move {
             let mut write = Write::begin(&self.database, context, entry.method).await?;
@@ -69,7 +73,7 @@ impl ManageService {
 
 /// Reads pages.
 #[derive(Debug, Clone)]
-struct Reader {
+pub(super) struct Reader {
     database: Database,
     /// How long reading one page may take: what a request may. The stream may take longer.
     timeout: Duration,
@@ -77,7 +81,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(database: &Database, context: &Context, format: ExportFormat) -> Self {
+    pub(super) fn new(database: &Database, context: &Context, format: ExportFormat) -> Self {
         Self {
             database: database.clone(),
             timeout: context.deadline.saturating_duration_since(context.received),
@@ -86,14 +90,14 @@ impl Reader {
     }
 
     /// A transaction to read a page in, on the primary: that days are closed is true there.
-    async fn begin(&self) -> Result<Transaction, StoreError> {
+    pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
         let deadline = Instant::now() + self.timeout;
         self.database.read_primary(deadline).await
     }
 
     /// The export: what it begins with when it is read from its beginning, then page after page, each of which `next`
     /// reads with the state that the one before it left.
-    fn pieces<S, L, F>(
+    pub(super) fn pieces<S, L, F>(
         self,
         beginning: Option<String>,
         state: S,

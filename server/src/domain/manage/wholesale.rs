@@ -14,8 +14,8 @@ mod trunks;
 pub use messages::{
     AdminCreateDeck, AdminDeleteDeck, AdminDeleteTrunk, AdminExportCharges, AdminImportRates,
     AdminListDecks, AdminListRates, AdminListTrunks, AdminRateCall, AdminRerate, AdminSetRateEnd,
-    AdminSetTrunk, AdminShowDeck, AdminSumCharges, AdminUpdateDeck, ChargeDelta, ChargeExport,
-    DeckPage, ImportMode, ImportedRates, RatePage, RatedBy, RatedSides, Rerated, TrunkPage,
+    AdminSetTrunk, AdminShowDeck, AdminSumCharges, AdminUpdateDeck, ChargeDelta, DeckPage,
+    ImportMode, ImportedRates, RatePage, RatedBy, RatedSides, Rerated, TrunkPage,
 };
 
 use crate::domain::manage::write::check_etag;

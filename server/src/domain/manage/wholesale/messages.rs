@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use futures::stream::BoxStream;
 
-use crate::domain::{DomainError, Idempotency};
-use crate::exports::{ExportDays, ExportFormat, ExportPiece};
+use crate::domain::Idempotency;
+use crate::exports::{ExportDays, ExportFormat};
 use crate::pbxs::PbxId;
 use crate::wholesale::{
     Amount, ChargeCursor, ChargeGroup, Currency, Deck, DeckConfig, DeckId, Prefix, Problems, Rate,
@@ -286,6 +285,3 @@ pub struct AdminExportCharges {
     /// After which row; `None`: from the beginning.
     pub after: Option<ChargeCursor>,
 }
-
-/// An export as it is read.
-pub type ChargeExport = BoxStream<'static, Result<ExportPiece, DomainError>>;

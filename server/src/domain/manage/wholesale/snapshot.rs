@@ -3,7 +3,7 @@
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
-use super::messages::{AdminExportCharges, AdminRerate};
+use super::messages::AdminRerate;
 use crate::wholesale::{Deck, Rate, Trunk, TrunkId, nano_decimal};
 
 pub(super) fn of_deck(deck: &Deck) -> Value {
@@ -39,13 +39,5 @@ pub(super) fn of_rerating(input: &AdminRerate) -> Value {
         "end": input.end,
         "pbx_id": input.pbx.map(|pbx| pbx.0),
         "trunk_id": input.trunk.as_ref().map(TrunkId::as_str),
-    })
-}
-
-pub(super) fn of_export(input: &AdminExportCharges) -> Value {
-    json!({
-        "first_day": input.days.first().to_string(),
-        "last_day": input.days.last().to_string(),
-        "format": input.format.as_str(),
     })
 }
