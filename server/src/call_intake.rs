@@ -142,10 +142,8 @@ impl CallStorer {
         }
         let deadline = requests.iter().map(|request| request.deadline).min();
         let deadline = deadline.unwrap_or_else(Instant::now);
-        let together: Vec<_> = requests
-            .iter()
-            .flat_map(|request| request.calls.iter().cloned())
-            .collect();
+        let calls = requests.iter().flat_map(|request| request.calls.iter());
+        let together: Vec<_> = calls.collect();
         match self.service.store(&together, deadline).await {
             Ok(stored) => {
                 let mut outcomes = self.counted(stored).into_iter();
@@ -165,7 +163,8 @@ impl CallStorer {
     }
 
     async fn store_one(&self, request: Request) {
-        let stored = self.service.store(&request.calls, request.deadline).await;
+        let calls: Vec<_> = request.calls.iter().collect();
+        let stored = self.service.store(&calls, request.deadline).await;
         let stored = stored.map(|stored| self.counted(stored));
         let _ = request.reply.send(stored);
     }

@@ -184,7 +184,7 @@ async fn record(State(shared): State<Shared>, request: Request, next: Next) -> R
     response
 }
 
-fn json_response(code: StatusCode, body: &serde_json::Value) -> Response {
+pub(crate) fn json_response(code: StatusCode, body: &serde_json::Value) -> Response {
     let content_type = HeaderValue::from_static("application/json");
     (code, [(CONTENT_TYPE, content_type)], body.to_string()).into_response()
 }

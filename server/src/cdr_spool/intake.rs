@@ -8,12 +8,13 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::journal::{Journal, NotKept};
 use super::metrics::{Metrics, Refusal};
 use super::token::Token;
 use crate::call_push;
+use crate::http::json_response;
 use crate::metrics::{self, Format};
 use crate::rpc::bearer;
 
@@ -116,9 +117,4 @@ async fn scrape(State(shared): State<Shared>, headers: HeaderMap) -> Response {
             (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
         }
     }
-}
-
-fn json_response(code: StatusCode, body: &Value) -> Response {
-    let content_type = HeaderValue::from_static("application/json");
-    (code, [(CONTENT_TYPE, content_type)], body.to_string()).into_response()
 }

@@ -74,7 +74,7 @@ impl Processor<ListCallRecords> for CallAnalyticsService {
         let input = &input;
         let (mut calls, period) = retry_conflicts(|| async move {
             let mut transaction = self.database.read(context.deadline).await?;
-            let now = call_history::clock(&mut transaction).await?;
+            let now = transaction.now().await?;
             let period = input.period.check(now).map_err(DomainError::Invalid)?;
             let before = input.after.clone().unwrap_or_else(|| end_of(period));
             let (filter, one_more) = (&input.filter, input.limit + 1);
@@ -114,7 +114,7 @@ impl Processor<GetCallStatistics> for CallAnalyticsService {
         let input = &input;
         retry_conflicts(|| async move {
             let mut transaction = self.database.read(context.deadline).await?;
-            let now = call_history::clock(&mut transaction).await?;
+            let now = transaction.now().await?;
             let period = input.period.check(now).map_err(DomainError::Invalid)?;
             let buckets = input.grouping.buckets(period.start, period.end);
             let (filter, grouping) = (&input.filter, &input.grouping);

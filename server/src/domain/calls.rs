@@ -57,12 +57,12 @@ impl CallService {
     /// Stores records, of whichever PBXs, in one transaction: each of them comes to its own end.
     pub async fn store(
         &self,
-        calls: &[Incoming],
+        calls: &[&Incoming],
         deadline: Instant,
     ) -> Result<StoredCalls, DomainError> {
         retry_conflicts(|| async move {
             let mut transaction = self.database.write(deadline).await?;
-            let now = call_records::now(&mut transaction).await?;
+            let now = transaction.now().await?;
             let stored = store(&mut transaction, now, calls).await?;
             transaction.commit().await?;
             Ok(stored)
@@ -108,7 +108,7 @@ struct Candidate {
 async fn store(
     transaction: &mut Transaction,
     now: DateTime<Utc>,
-    calls: &[Incoming],
+    calls: &[&Incoming],
 ) -> Result<StoredCalls, DomainError> {
     let mut outcomes = BTreeMap::new();
     let mut candidates = Vec::new();
@@ -244,7 +244,7 @@ fn repetition(stored: &Digest, came: &Digest) -> Outcome {
 
 async fn keep_aside(
     transaction: &mut Transaction,
-    calls: &[Incoming],
+    calls: &[&Incoming],
     outcomes: &[Outcome],
 ) -> Result<(), DomainError> {
     let aside: Vec<_> = calls

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::call::{context, run};
 use super::convert::timestamp;
-use super::requests::{between, limit, word};
+use super::requests::{before, between, limit, word};
 use super::status::Refusal;
 use crate::audit::{AuditEntry, AuditFilter};
 use crate::domain::{AdminListAudit, ManageService};
@@ -32,10 +32,7 @@ impl Audit for ManageService {
 }
 
 fn list(request: ListAuditRequest) -> Result<AdminListAudit, Refusal> {
-    if request.before_id < 0 {
-        let description = "must be the id of an entry, or 0 for the first page";
-        return Err(Refusal::field("before_id", description));
-    }
+    let before_id = before("an entry", request.before_id)?;
     let (start, end) = between(request.start, request.end)?;
     Ok(AdminListAudit {
         limit: limit(request.limit)?,
@@ -45,7 +42,7 @@ fn list(request: ListAuditRequest) -> Result<AdminListAudit, Refusal> {
             target: word("target", request.target)?,
             start,
             end,
-            before_id: (request.before_id > 0).then_some(request.before_id),
+            before_id,
         },
     })
 }

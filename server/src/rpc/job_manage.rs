@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 
 use super::call::{context, run};
 use super::convert::{span, timestamp};
-use super::requests::{between, limit, moment};
+use super::requests::{before, between, limit, moment};
 use super::status::Refusal;
 use crate::domain::{JobService, ListJobRuns, RunJob, ShowJobStates, StartJob};
 use crate::jobs::{Job, JobKey, JobRun, JobRunFilter, JobRunState, JobState, is_id};
@@ -117,10 +117,7 @@ fn job_states(request: GetJobStatesRequest) -> Result<ShowJobStates, Refusal> {
 }
 
 fn list(request: ListJobRunsRequest) -> Result<ListJobRuns, Refusal> {
-    if request.before_id < 0 {
-        let description = "must be the id of the last of a page, or 0 for the first page";
-        return Err(Refusal::field("before_id", description));
-    }
+    let before_id = before("the last of a page", request.before_id)?;
     let (start, end) = between(request.start, request.end)?;
     Ok(ListJobRuns {
         limit: limit(request.limit)?,
@@ -129,7 +126,7 @@ fn list(request: ListJobRunsRequest) -> Result<ListJobRuns, Refusal> {
             state: state_filter(request.state)?,
             start,
             end,
-            before_id: (request.before_id > 0).then_some(request.before_id),
+            before_id,
         },
     })
 }

@@ -50,11 +50,11 @@ pub(super) fn limit(given: u32) -> Result<u32, Refusal> {
     }
 }
 
-/// The row before which a page begins; 0 for the first page.
-pub(super) fn before(id: i64) -> Result<Option<i64>, Refusal> {
+/// The thing before which a page begins; 0 for the first page.
+pub(super) fn before(thing: &str, id: i64) -> Result<Option<i64>, Refusal> {
     if id < 0 {
-        let description = "must be the id of a row, or 0 for the first page";
-        return Err(Refusal::field("before_id", description));
+        let description = format!("must be the id of {thing}, or 0 for the first page");
+        return Err(Refusal::field("before_id", &description));
     }
     Ok((id > 0).then_some(id))
 }

@@ -97,6 +97,24 @@ pub async fn insert(
     Ok(())
 }
 
+/// The charge that a row says. Rows of different statements have different types, but these columns alike.
+macro_rules! charge_of {
+    ($row:ident) => {
+        crate::wholesale::Charge::try_from(crate::store::call_charges::ChargeColumns {
+            trunk_id: $row.trunk_id,
+            deck_id: $row.deck_id,
+            prefix: $row.prefix,
+            rate_nano: $row.rate_nano,
+            minimum_seconds: $row.minimum_seconds,
+            increment_seconds: $row.increment_seconds,
+            billable_seconds: $row.billable_seconds,
+            amount_micro: $row.amount_micro,
+            currency: $row.currency,
+        })
+    };
+}
+use charge_of;
+
 /// What a row says of the charge, with its signs.
 struct ChargeColumns {
     trunk_id: String,

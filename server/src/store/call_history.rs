@@ -33,12 +33,6 @@ macro_rules! rows {
 }
 use rows;
 
-/// The database's clock.
-pub async fn clock(transaction: &mut Transaction) -> Result<DateTime<Utc>, StoreError> {
-    let now = sqlx::query_scalar!("SELECT now() AS \"now!\"");
-    Ok(now.fetch_one(transaction).await?)
-}
-
 /// Records of calls that began at `start` or later and come before `before`, the latest start first.
 pub async fn list(
     transaction: &mut Transaction,

@@ -21,13 +21,6 @@ pub struct NewCall<'a> {
     pub unrated_buy: Option<&'static str>,
 }
 
-/// The database's clock at the beginning of the transaction.
-pub async fn now(transaction: &mut Transaction) -> Result<DateTime<Utc>, StoreError> {
-    Ok(sqlx::query_scalar!("SELECT now() AS \"now!\"")
-        .fetch_one(transaction)
-        .await?)
-}
-
 /// Adds records, each key of them once; gives the keys of those that were not there.
 pub async fn insert(
     transaction: &mut Transaction,

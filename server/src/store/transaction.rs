@@ -1,5 +1,6 @@
 //! A transaction, which statements run on as they would on a connection.
 
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use sqlx::error::BoxDynError;
@@ -22,6 +23,12 @@ pub struct Transaction {
 impl Transaction {
     pub(super) fn new(inner: sqlx::Transaction<'static, Postgres>, persistent: bool) -> Self {
         Self { inner, persistent }
+    }
+
+    /// The database's clock, at the beginning of the transaction.
+    pub async fn now(&mut self) -> Result<DateTime<Utc>, StoreError> {
+        let now = sqlx::query_scalar!("SELECT now() AS \"now!\"");
+        Ok(now.fetch_one(self).await?)
     }
 
     /// Makes the changes last.

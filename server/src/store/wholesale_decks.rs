@@ -118,12 +118,6 @@ pub async fn delete(transaction: &mut Transaction, id: DeckId) -> Result<(), Sto
     Ok(())
 }
 
-/// The database's clock, at the beginning of the transaction.
-pub async fn now(transaction: &mut Transaction) -> Result<DateTime<Utc>, StoreError> {
-    let now = sqlx::query_scalar!("SELECT now() AS \"now!\"");
-    Ok(now.fetch_one(transaction).await?)
-}
-
 /// The currencies of all decks.
 pub async fn currencies(transaction: &mut Transaction) -> Result<Vec<Currency>, StoreError> {
     let names =

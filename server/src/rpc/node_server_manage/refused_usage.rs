@@ -25,7 +25,7 @@ pub(super) fn list(request: &ListRefusedUsageRequest) -> Result<AdminListRefused
             node_server: node.map(NodeServerId),
             reason,
             with_readmitted: request.with_readmitted,
-            before_id: before(request.before_id)?,
+            before_id: before("a row", request.before_id)?,
         },
     })
 }

@@ -73,6 +73,6 @@ pub(super) fn list_rejected(
         pbx: number_filter("a PBX", "pbx_id", request.pbx_id)?.map(PbxId),
         reason: word("reason", request.reason)?,
         limit: limit(request.limit)?,
-        before_id: before(request.before_id)?,
+        before_id: before("a row", request.before_id)?,
     })
 }

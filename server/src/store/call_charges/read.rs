@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::ChargeColumns;
+use super::charge_of;
 use crate::calls::CallKey;
 use crate::pbxs::PbxId;
 use crate::store::wholesale_rates::currency;
@@ -101,17 +101,6 @@ pub async fn booked(
     .fetch_all(transaction)
     .await?;
     let rows = rows.into_iter().map(|row| {
-        let charge = ChargeColumns {
-            trunk_id: row.trunk_id,
-            deck_id: row.deck_id,
-            prefix: row.prefix,
-            rate_nano: row.rate_nano,
-            minimum_seconds: row.minimum_seconds,
-            increment_seconds: row.increment_seconds,
-            billable_seconds: row.billable_seconds,
-            amount_micro: row.amount_micro,
-            currency: row.currency,
-        };
         Ok(ChargeRow {
             booked_at: row.booked_at,
             key: CallKey {
@@ -122,7 +111,7 @@ pub async fn booked(
             side: SideName::from_name(&row.side).ok_or(StoreError::Corrupt("side"))?,
             seq: row.seq,
             reversal: row.kind == "reversal",
-            charge: charge.try_into()?,
+            charge: charge_of!(row)?,
         })
     });
     rows.collect()

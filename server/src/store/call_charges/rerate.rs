@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::ChargeColumns;
+use super::charge_of;
 use crate::calls::CallKey;
 use crate::pbxs::PbxId;
 use crate::store::{StoreError, Transaction};
@@ -146,18 +146,7 @@ pub async fn standing(
             call_id: row.call_id,
         };
         let side = SideName::from_name(&row.side).ok_or(StoreError::Corrupt("side"))?;
-        let charge = ChargeColumns {
-            trunk_id: row.trunk_id,
-            deck_id: row.deck_id,
-            prefix: row.prefix,
-            rate_nano: row.rate_nano,
-            minimum_seconds: row.minimum_seconds,
-            increment_seconds: row.increment_seconds,
-            billable_seconds: row.billable_seconds,
-            amount_micro: row.amount_micro,
-            currency: row.currency,
-        };
-        let charge = (row.kind == "charge").then(|| charge.try_into());
+        let charge = (row.kind == "charge").then(|| charge_of!(row));
         let standing = Standing {
             seq: row.seq,
             charge: charge.transpose()?,

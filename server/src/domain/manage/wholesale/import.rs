@@ -32,7 +32,7 @@ impl Processor<AdminImportRates> for ManageService {
             let mut write = Write::begin(&self.database, context, "ImportRates").await?;
             let transaction = &mut write.transaction;
             let before = locked(transaction, input.deck, input.etag.as_deref()).await?;
-            let now = wholesale_decks::now(transaction).await?;
+            let now = transaction.now().await?;
             let done = take(transaction, input, now, &before).await?;
             if input.dry_run {
                 // Nothing of it is committed.

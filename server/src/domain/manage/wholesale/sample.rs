@@ -6,7 +6,7 @@ use crate::domain::manage::ManageService;
 use crate::domain::wholesale::rate_facts;
 use crate::domain::{Context, DomainError, Obstacle, Processor};
 use crate::pbxs::PbxId;
-use crate::store::{Transaction, retry_conflicts, wholesale_decks, wholesale_rates};
+use crate::store::{Transaction, retry_conflicts, wholesale_rates};
 use crate::wholesale::{CallFacts, Mapping, Rating, Side, digits};
 
 impl Processor<AdminRateCall> for ManageService {
@@ -34,7 +34,7 @@ async fn rated(
 ) -> Result<RatedSides, DomainError> {
     let at = match input.at {
         Some(at) => at,
-        None => wholesale_decks::now(transaction).await?,
+        None => transaction.now().await?,
     };
     let call = CallFacts {
         pbx: PbxId(0),
