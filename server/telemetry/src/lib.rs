@@ -20,15 +20,18 @@
 #![deny(missing_docs)]
 
 mod dropped;
+mod filter;
 mod logging;
 mod metrics;
 mod pipeline;
 pub mod propagation;
+mod sampler;
 mod settings;
 mod signal;
 mod telemetry;
 mod transport;
 
+pub use filter::{InvalidFilter, LogFilter};
 pub use settings::{
     Config, Endpoints, InvalidSetting, LogFormat, Logging, Otel, Protocol, Service, Settings,
 };

@@ -9,6 +9,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
 
 use crate::settings::LogFormat;
 use crate::transport::EXPORTERS;
@@ -27,12 +28,15 @@ const SENDERS: [&str; 6] = [
 pub(crate) type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// Writes one line per event.
-pub(crate) fn lines<S, W>(format: LogFormat, levels: &Targets, writer: W) -> BoxedLayer<S>
+pub(crate) fn lines<S, W>(
+    format: LogFormat,
+    levels: reload::Layer<Targets, S>,
+    writer: W,
+) -> BoxedLayer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let levels = without_exporters(levels.clone());
     match format {
         LogFormat::Json => json(writer).with_filter(levels).boxed(),
         LogFormat::Text => tracing_subscriber::fmt::layer()
@@ -44,7 +48,8 @@ where
 
 /// The exporters say the same of every batch that fails; we say it once per outage. Who names them
 /// among the levels hears them.
-fn without_exporters(levels: Targets) -> Targets {
+pub(crate) fn without_exporters(levels: &Targets) -> Targets {
+    let levels = levels.clone();
     let named = levels.iter().any(|(target, _)| target == EXPORTERS);
     if named {
         levels
@@ -130,9 +135,9 @@ mod tests {
             .parse()
             .unwrap();
         assert!(
-            !without_exporters("debug".parse().unwrap()).would_enable(EXPORTERS, &Level::ERROR)
+            !without_exporters(&"debug".parse().unwrap()).would_enable(EXPORTERS, &Level::ERROR)
         );
-        assert!(without_exporters(asked.clone()).would_enable(EXPORTERS, &Level::DEBUG));
+        assert!(without_exporters(&asked).would_enable(EXPORTERS, &Level::DEBUG));
         let exported = exported_logs(&asked);
         for sender in [EXPORTERS, "opentelemetry_sdk", "hyper::proto::h2", "tonic"] {
             assert!(!exported.would_enable(sender, &Level::ERROR), "{sender}");

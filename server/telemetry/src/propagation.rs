@@ -46,7 +46,46 @@ pub fn continue_trace(span: &tracing::Span, headers: &HeaderMap, caller: Caller)
 }
 
 fn link(span: &tracing::Span, sender: SpanContext) {
-    span.add_link_with_attributes(sender, vec![KeyValue::new("telecom.link", "caller")]);
+    span.add_link_with_attributes(sender, vec![KeyValue::new(LINK, "caller")]);
+}
+
+/// Names what a link is: `caller`, a stranger; `cause`, work of ours that led to this.
+pub(crate) const LINK: &str = "telecom.link";
+/// Links of one span that stand for its causes: who looks at more than these looks at none.
+pub const MAX_CAUSES: u32 = 8;
+
+/// Links `span` to what led to it, each a `traceparent` as [`sampled_traceparent`] gives it; the first
+/// [`MAX_CAUSES`] of them. A span that follows a recorded one is recorded itself, whatever the ratio says: else the
+/// links of what is kept would mostly lead to what is not.
+///
+/// Call it before the span is entered for the first time.
+pub fn follow<'a>(span: &tracing::Span, causes: impl IntoIterator<Item = &'a str>) {
+    let causes = causes.into_iter().filter_map(remote);
+    for cause in causes.take(MAX_CAUSES as usize) {
+        let cause = cause.span().span_context().clone();
+        span.add_link_with_attributes(cause, vec![KeyValue::new(LINK, "cause")]);
+    }
+}
+
+/// Makes `span` part of the first trace among those that led to it, and links it to the others.
+///
+/// Call it before the span is entered for the first time.
+pub fn carry_on<'a>(span: &tracing::Span, causes: impl IntoIterator<Item = &'a str>) {
+    let mut causes = causes.into_iter();
+    if let Some(first) = causes.by_ref().find_map(remote)
+        && span.set_parent(first.clone()).is_err()
+    {
+        link(span, first.span().span_context().clone());
+    }
+    follow(span, causes);
+}
+
+/// The context that a `traceparent` stands for, if it is one.
+fn remote(traceparent: &str) -> Option<Context> {
+    let mut headers = HeaderMap::new();
+    headers.insert("traceparent", traceparent.parse().ok()?);
+    let context = TraceContextPropagator::new().extract(&HeaderExtractor(&headers));
+    context.has_active_span().then_some(context)
 }
 
 /// Adds the current span's trace context to the headers of an outgoing request.
@@ -65,6 +104,11 @@ pub fn current_trace_id() -> Option<String> {
         let span = span.span_context();
         span.is_valid().then(|| span.trace_id().to_string())
     })
+}
+
+/// Whether the current trace is recorded; `false` outside of any span.
+pub fn is_recorded() -> bool {
+    Context::map_current(|context| context.span().span_context().is_sampled())
 }
 
 /// The current span as a `traceparent` header has it; `None` when its trace is not recorded.

@@ -308,7 +308,7 @@ impl InvalidSetting {
 
 /// Reads `info,sqlx=warn`. Stricter than the parser it feeds, which takes a lone unknown word such
 /// as `verbose` for the name of a target and then logs nothing else.
-fn log_levels(text: &str) -> Result<filter::Targets, InvalidSetting> {
+pub(crate) fn log_levels(text: &str) -> Result<filter::Targets, InvalidSetting> {
     for directive in text.split(',') {
         let level = directive.rsplit('=').next().unwrap_or(directive);
         if level.parse::<filter::LevelFilter>().is_err() || level.trim().is_empty() {

@@ -8,7 +8,7 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample};
 use prometheus::Registry;
 use tokio::task::spawn_blocking;
 use tracing::Dispatch;
@@ -18,7 +18,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
 use crate::dropped::Dropped;
+use crate::filter::{self, LogFilter};
 use crate::metrics::Push;
+use crate::sampler::HeadSampler;
 use crate::settings::{Export, Service, Settings};
 use crate::signal::Signal;
 use crate::transport::{Rejections, Transport, TransportError};
@@ -51,6 +53,12 @@ impl From<TransportError> for Error {
 #[derive(Debug)]
 #[must_use = "what is not shut down loses its last spans, samples and log records"]
 pub struct Telemetry {
+    providers: Providers,
+    filter: LogFilter,
+}
+
+#[derive(Debug)]
+struct Providers {
     traces: SdkTracerProvider,
     logs: Option<SdkLoggerProvider>,
     metrics: Option<Push>,
@@ -80,16 +88,17 @@ where
 {
     let dropped = Dropped::register(&settings.service.metric_prefix, registry)?;
     let resource = resource(settings);
-    let telemetry = match &settings.export {
+    let providers = match &settings.export {
         Some(export) => exporting(export, registry, &resource, &dropped)?,
-        None => Telemetry {
+        None => Providers {
             traces: tracer_provider(Sampler::AlwaysOff, resource).build(),
             logs: None,
             metrics: None,
         },
     };
     let rejections = settings.export.is_some().then(|| Rejections::new(dropped));
-    let dispatch = subscriber(settings, &telemetry, rejections, writer);
+    let (dispatch, filter) = subscriber(settings, &providers, rejections, writer);
+    let telemetry = Telemetry { providers, filter };
     Ok((telemetry, dispatch))
 }
 
@@ -111,12 +120,12 @@ fn exporting(
     registry: &Registry,
     resource: &Resource,
     dropped: &Dropped,
-) -> Result<Telemetry, Error> {
+) -> Result<Providers, Error> {
     let transport = Transport::new(export, dropped)?;
     let traces = match &transport.traces {
         Some(route) => {
-            let ratio = Sampler::TraceIdRatioBased(export.sample_ratio);
-            tracer_provider(Sampler::ParentBased(Box::new(ratio)), resource.clone())
+            let sampler = HeadSampler::new(export.sample_ratio);
+            tracer_provider(sampler, resource.clone())
                 .with_span_processor(pipeline::spans(route, resource)?)
                 .build()
         }
@@ -134,7 +143,7 @@ fn exporting(
     let metrics = transport
         .metrics
         .map(|route| Push::start(registry, resource, route, export.metrics_interval));
-    Ok(Telemetry {
+    Ok(Providers {
         traces,
         logs,
         metrics,
@@ -142,7 +151,7 @@ fn exporting(
 }
 
 fn tracer_provider(
-    sampler: Sampler,
+    sampler: impl ShouldSample + 'static,
     resource: Resource,
 ) -> opentelemetry_sdk::trace::TracerProviderBuilder {
     SdkTracerProvider::builder()
@@ -154,31 +163,33 @@ fn tracer_provider(
 /// without any collector.
 fn subscriber<W>(
     settings: &Settings,
-    telemetry: &Telemetry,
+    providers: &Providers,
     rejections: Option<Rejections>,
     writer: W,
-) -> Dispatch
+) -> (Dispatch, LogFilter)
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let spans = tracing_opentelemetry::layer()
-        .with_tracer(telemetry.traces.tracer(settings.service.name.clone()))
+        .with_tracer(providers.traces.tracer(settings.service.name.clone()))
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(logging::exported_spans());
-    let logs = telemetry.logs.as_ref().map(|provider| {
-        OpenTelemetryTracingBridge::new(provider)
-            .with_filter(logging::exported_logs(&settings.log_levels))
+    let mut filter = filter::Builder::new(settings.log_levels.clone());
+    let logs = providers.logs.as_ref().map(|provider| {
+        OpenTelemetryTracingBridge::new(provider).with_filter(filter.layer(logging::exported_logs))
     });
-    let lines = logging::lines(settings.log_format, &settings.log_levels, writer);
+    let levels = filter.layer(logging::without_exporters);
+    let lines = logging::lines(settings.log_format, levels, writer);
     let rejections = rejections.map(|layer| layer.with_filter(logging::refusals()));
-    registry()
+    let dispatch = registry()
         .with(spans)
         .with(logs)
         .with(rejections)
         .with(lines)
-        .into()
+        .into();
+    (dispatch, filter.build())
 }
 
 fn resource(settings: &Settings) -> Resource {
@@ -203,13 +214,18 @@ fn resource(settings: &Settings) -> Resource {
 }
 
 impl Telemetry {
+    /// What changes the log levels while the process runs.
+    pub fn log_filter(&self) -> LogFilter {
+        self.filter.clone()
+    }
+
     /// Sends what is left, all signals side by side, for at most `timeout`.
     pub async fn shutdown(self, timeout: Duration) {
-        let Self {
+        let Providers {
             traces,
             logs,
             metrics,
-        } = self;
+        } = self.providers;
         let traces = spawn_blocking(move || traces.shutdown_with_timeout(timeout).is_ok());
         let logs = spawn_blocking(move || {
             logs.is_none_or(|provider| provider.shutdown_with_timeout(timeout).is_ok())

@@ -2,11 +2,12 @@
 
 use http::HeaderValue;
 use opentelemetry::trace::{TraceId, TracerProvider};
-use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use rstest::rstest;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::*;
+use crate::sampler::HeadSampler;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -21,9 +22,7 @@ fn traceparent(flags: &str) -> HeaderMap {
 fn recorded(ratio: f64, work: impl FnOnce()) -> Vec<SpanData> {
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder()
-        .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(
-            ratio,
-        ))))
+        .with_sampler(HeadSampler::new(ratio))
         .with_simple_exporter(exporter.clone())
         .build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
@@ -127,4 +126,62 @@ fn outside_of_spans_there_is_no_id() {
         inject(&mut headers);
         assert!(headers.is_empty());
     });
+}
+
+/// A cause of ours: the digit makes it one of many.
+fn cause(digit: u8, flags: &str) -> String {
+    format!("00-{TRACE}-00f067aa0ba902b{digit}-{flags}")
+}
+
+#[rstest]
+#[case::a_recorded_cause_is_followed_whatever_the_ratio(0.0, "01", true)]
+#[case::one_that_is_not_decides_nothing(0.0, "00", false)]
+fn what_follows_a_recorded_span_is_recorded(
+    #[case] ratio: f64,
+    #[case] flags: &str,
+    #[case] expected: bool,
+) {
+    let spans = recorded(ratio, || {
+        let span = tracing::info_span!(parent: None, "job");
+        follow(&span, [cause(1, flags).as_str(), "no traceparent"]);
+        span.in_scope(|| {});
+    });
+    assert_eq!(!spans.is_empty(), expected);
+    if let [span] = &spans[..] {
+        assert_ne!(span.span_context.trace_id().to_string(), TRACE);
+        assert_eq!(span.links.links.len(), 1);
+    }
+}
+
+#[test]
+fn the_first_cause_is_the_parent_and_no_more_are_looked_at_than_are_worth_it() {
+    let causes: Vec<_> = (0..10).map(|digit| cause(digit, "01")).collect();
+    let causes = ["", "\u{e9}"]
+        .into_iter()
+        .chain(causes.iter().map(String::as_str));
+    let spans = recorded(0.0, || {
+        let span = tracing::info_span!(parent: None, "event");
+        carry_on(&span, causes);
+        span.in_scope(|| {});
+    });
+    assert_eq!(spans[0].span_context.trace_id().to_string(), TRACE);
+    assert_eq!(spans[0].parent_span_id.to_string(), "00f067aa0ba902b0");
+    let linked = spans[0].links.links.iter();
+    let linked: Vec<_> = linked
+        .map(|link| link.span_context.span_id().to_string())
+        .collect();
+    assert_eq!(linked.len(), MAX_CAUSES as usize);
+    assert_eq!(linked[0], "00f067aa0ba902b1");
+}
+
+#[test]
+fn without_a_cause_the_ratio_decides() {
+    for (ratio, expected) in [(0.0, 0), (1.0, 1)] {
+        let spans = recorded(ratio, || {
+            let span = tracing::info_span!(parent: None, "event");
+            carry_on(&span, []);
+            span.in_scope(|| assert_eq!(is_recorded(), expected == 1));
+        });
+        assert_eq!(spans.len(), expected);
+    }
 }

@@ -125,6 +125,34 @@ async fn levels_hold_for_lines_and_ids_stay() {
 }
 
 #[tokio::test]
+async fn levels_change_at_run_time_and_what_is_none_changes_nothing() {
+    let (telemetry, dispatch, lines) = build_with_lines(config(), &Registry::new());
+    let filter = telemetry.log_filter();
+    let say = |number: u32| tracing::debug!(number, "detail");
+    tracing::dispatcher::with_default(&dispatch, || {
+        say(1);
+        filter.set("info,telecom_telemetry=debug").unwrap();
+        say(2);
+        let none = filter.set("verbose").unwrap_err();
+        assert!(none.to_string().contains("verbose"), "{none}");
+        assert_eq!(filter.current(), "telecom_telemetry=debug,info");
+        say(3);
+        filter.set(&filter.current()).unwrap();
+        say(4);
+        filter.set(" ").unwrap();
+        assert_eq!(filter.current(), "info");
+        say(5);
+    });
+    telemetry.shutdown(Duration::from_secs(1)).await;
+    let numbers: Vec<_> = lines
+        .json()
+        .iter()
+        .map(|line| line["number"].clone())
+        .collect();
+    assert_eq!(numbers, [2, 3, 4]);
+}
+
+#[tokio::test]
 async fn text_is_for_people() {
     let mut config = config();
     config.logging.format = LogFormat::Text;
