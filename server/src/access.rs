@@ -75,7 +75,7 @@ impl UserAccess {
 }
 
 /// The access of a subscriber that has changed, as nodes are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessChange {
     /// Who.
     pub user: UserId,
@@ -83,6 +83,8 @@ pub struct AccessChange {
     pub access: UserAccess,
     /// Greater than those of all changes before it.
     pub version: u64,
+    /// The span that changed it as a `traceparent` header has it, when its trace is recorded.
+    pub traceparent: Option<String>,
 }
 
 /// A subscriber who may use nothing now.

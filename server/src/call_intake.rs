@@ -4,8 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use telecom_telemetry::propagation;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
+use tracing::{Instrument as _, Span};
 
 use crate::calls::Outcome;
 use crate::domain::{CallService, DomainError, Incoming, StoredCalls};
@@ -42,6 +44,8 @@ pub struct CallStorer {
 struct Request {
     calls: Arc<[Incoming]>,
     deadline: Instant,
+    /// Its span as a `traceparent`, when its trace is recorded.
+    traceparent: Option<String>,
     reply: oneshot::Sender<Result<Vec<Outcome>, DomainError>>,
 }
 
@@ -87,6 +91,7 @@ impl CallIntake {
         let request = Request {
             calls: Arc::clone(calls),
             deadline,
+            traceparent: propagation::sampled_traceparent(),
             reply,
         };
         self.sender
@@ -105,6 +110,26 @@ fn may_pass(error: &StoreError) -> bool {
     )
 }
 
+/// The span of a batch: part of the trace of its first request that is recorded, if there is one.
+fn span(requests: &[Request]) -> Span {
+    let causes = requests.iter();
+    let causes = causes.filter_map(|request| request.traceparent.as_deref());
+    let causes: Vec<_> = causes.collect();
+    if causes.is_empty() {
+        return Span::none();
+    }
+    let records = requests.iter().map(|request| request.calls.len());
+    let span = tracing::info_span!(
+        parent: None,
+        "calls",
+        otel.name = "store calls",
+        telecom.requests = requests.len(),
+        telecom.call_records = records.sum::<usize>(),
+    );
+    propagation::carry_on(&span, causes);
+    span
+}
+
 impl CallStorer {
     /// Stores what is handed in until the future is dropped.
     pub async fn run(&self) {
@@ -114,7 +139,8 @@ impl CallStorer {
 
     async fn work(&self) {
         while let Some(requests) = self.next().await {
-            self.store(requests).await;
+            let span = span(&requests);
+            self.store(requests).instrument(span).await;
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod auth;
@@ -80,10 +80,21 @@ pub struct TelecomConfig {
     pub call_center: CallCenter,
     /// Calls.
     pub calls: Calls,
+    /// The certificate authorities that were given.
+    pub authorities: Vec<Authorities>,
     /// Logs, traces and metrics out.
     pub telemetry: telecom_telemetry::Settings,
     /// The end of the process.
     pub shutdown: Shutdown,
+}
+
+/// A file of certificate authorities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorities {
+    /// Whose certificate they sign: `database` or `otlp`.
+    pub of: &'static str,
+    /// PEM.
+    pub file: PathBuf,
 }
 
 /// A port and what its peers may do.

@@ -1,13 +1,13 @@
-//! The HTTP port: `/healthz`, `/healthz/ready` and `/metrics`, none of which touches the database, and
-//! `POST /v1/call-records`.
+//! The HTTP port: `/healthz`, `/healthz/ready` and `/metrics`, none of which touches the database,
+//! `POST /v1/call-records`, and `/v1/log-filter`.
 
 mod call_records;
-
-use std::time::Instant;
+mod log_filter;
+mod observe;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::extract::State;
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -21,6 +21,7 @@ use crate::metrics::{self, Format, Metrics};
 use crate::readiness::Board;
 
 pub use call_records::Pushes;
+pub use log_filter::Logs;
 
 /// What the handlers need.
 #[derive(Debug, Clone)]
@@ -28,8 +29,17 @@ struct Shared {
     board: Board,
     metrics: Metrics,
     access: MetricsAccess,
-    pushes: Pushes,
+    doors: Doors,
     live: LiveCalls,
+}
+
+/// What lies behind the routes that do something.
+#[derive(Debug, Clone)]
+pub struct Doors {
+    /// Takes records of calls.
+    pub pushes: Pushes,
+    /// Changes the log levels.
+    pub logs: Logs,
 }
 
 const HEALTH: &str = "/healthz";
@@ -43,7 +53,7 @@ pub fn router(
     board: Board,
     metrics: Metrics,
     config: &config::Metrics,
-    pushes: Pushes,
+    doors: Doors,
     live: LiveCalls,
 ) -> Router {
     let mut codes = vec![
@@ -55,8 +65,13 @@ pub fn router(
     let mut routes = Router::new()
         .route(HEALTH, get(health))
         .route(READY, get(ready))
-        .route(call_records::PATH, post(call_records::push));
+        .route(call_records::PATH, post(call_records::push))
+        .route(
+            log_filter::PATH,
+            get(log_filter::show).put(log_filter::change),
+        );
     codes.extend(call_records::CODES.map(|code| (call_records::PATH, code)));
+    codes.extend(log_filter::CODES.map(|code| (log_filter::PATH, code)));
     if config.enabled {
         routes = routes.route(METRICS, get(scrape));
         codes.extend([
@@ -72,13 +87,16 @@ pub fn router(
         board,
         metrics,
         access: config.access.clone(),
-        pushes,
+        doors,
         live,
     };
     routes
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(shared.clone(), record))
+        .layer(middleware::from_fn_with_state(
+            shared.clone(),
+            observe::record,
+        ))
         .with_state(shared)
 }
 
@@ -147,41 +165,16 @@ fn allowed(access: &MetricsAccess, headers: &HeaderMap) -> bool {
 }
 
 async fn not_found() -> Response {
-    let body =
-        "nothing here; this port has /healthz, /healthz/ready, /metrics and /v1/call-records\n";
+    let body = "nothing here; this port has /healthz, /healthz/ready, /metrics, /v1/call-records and /v1/log-filter\n";
     (StatusCode::NOT_FOUND, body).into_response()
 }
 
 async fn method_not_allowed() -> Response {
     (
         StatusCode::METHOD_NOT_ALLOWED,
-        "GET is answered here; /v1/call-records takes POST\n",
+        "GET is answered here; /v1/call-records takes POST, /v1/log-filter PUT as well\n",
     )
         .into_response()
-}
-
-async fn record(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let route = [HEALTH, READY, METRICS, call_records::PATH]
-        .into_iter()
-        .find(|route| *route == request.uri().path())
-        .unwrap_or(OTHER);
-    let response = next.run(request).await;
-    let took = begun.elapsed();
-    let code = response.status();
-    let metrics = &shared.metrics;
-    metrics
-        .http_requests
-        .with_label_values(&[route, code.as_str()])
-        .inc();
-    metrics
-        .http_duration
-        .with_label_values(&[route])
-        .observe(took.as_secs_f64());
-    // Probes and scrapes come all day long.
-    let duration_ms = took.as_secs_f64() * 1000.0;
-    tracing::debug!(route, code = code.as_u16(), duration_ms, "http request");
-    response
 }
 
 pub(crate) fn json_response(code: StatusCode, body: &serde_json::Value) -> Response {

@@ -24,11 +24,10 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::Layer as _;
 
-use crate::auth::{Digest, Verifier};
 use crate::call_intake::CallIntake;
 use crate::domain::{
     AccessHub, AgentService, AnalysisService, CallAnalyticsService, CallService, EventService,
-    JobService, MachineService, ManageService,
+    JobService, ManageService,
 };
 use crate::metrics::Metrics;
 use crate::store::Database;
@@ -60,6 +59,7 @@ mod tests;
 mod user_manage;
 mod wholesale_manage;
 
+pub use authenticate::Authenticator;
 pub(crate) use authenticate::bearer;
 pub use gateway::Gateway;
 use gateway::Limits;
@@ -69,10 +69,8 @@ use tokio_util::sync::CancellationToken;
 /// What the gRPC port needs to know.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Verifies the tokens of people and programs.
-    pub verifier: Verifier,
-    /// The operator's own token, and the one before.
-    pub operator: Vec<Digest>,
+    /// Knows who calls.
+    pub authenticator: Arc<Authenticator>,
     /// The largest message that is read, in bytes.
     pub max_message_bytes: usize,
     /// Requests worked on at a time.
@@ -81,8 +79,6 @@ pub struct Options {
     pub request_timeout: Duration,
     /// A node is offline when its last heartbeat is older.
     pub offline_timeout: Duration,
-    /// Knows the tokens of machines.
-    pub machines: MachineService,
     /// Where changes of access come from.
     pub hub: AccessHub,
     /// Where records of calls are handed in.
@@ -118,9 +114,7 @@ pub fn service<H: Health>(
 ) -> Result<GrpcWebService<Gateway>, ReflectionError> {
     let limits = Limits::of(&options);
     let routes = routes(&options, database, &metrics, health)?;
-    let (verifier, operator) = (options.verifier, options.operator);
-    let authenticator = authenticate::Authenticator::new(verifier, operator, options.machines);
-    let gateway = Gateway::new(routes, Arc::new(authenticator), limits, metrics, drain);
+    let gateway = Gateway::new(routes, options.authenticator, limits, metrics, drain);
     Ok(GrpcWebLayer::new().layer(gateway))
 }
 

@@ -1,8 +1,9 @@
 //! `serve`: puts the parts together, and takes them apart in the right order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use telecom_telemetry::Telemetry;
+use telecom_telemetry::{LogFilter, Telemetry};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,11 +19,12 @@ use crate::failure::Failure;
 use crate::job_keeper::JobKeeper;
 use crate::live_calls::{LiveCalls, LiveSampler};
 use crate::maintenance::Maintenance;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::net::{Acceptor, Port, Stop};
 use crate::pbx_poller::PbxPoller;
 use crate::readiness::Board;
 use crate::relay::Relay;
+use crate::rpc::Authenticator;
 use crate::sampler::Sampler;
 use crate::signals::Signals;
 use crate::store::schema::{self, Fit, MigrationError};
@@ -55,8 +57,10 @@ pub async fn serve(
     options: Options,
 ) -> Result<(), Failure> {
     let metrics = Metrics::new()?;
+    metrics::tell_of_certificates(&metrics.registry, &config.authorities)?;
     let telemetry = telecom_telemetry::init(&config.telemetry, &metrics.registry)?;
-    let result = Box::pin(run(&config, required, options, metrics)).await;
+    let filter = telemetry.log_filter();
+    let result = Box::pin(run(&config, required, options, metrics, filter)).await;
     if let Err(failure) = &result {
         tracing::error!(reason = failure.reason(), "{failure}");
     }
@@ -73,6 +77,7 @@ async fn run(
     required: Required,
     options: Options,
     metrics: Metrics,
+    filter: LogFilter,
 ) -> Result<(), Failure> {
     if let Some(patience) = options.migrate {
         migrate(&required.database, patience).await?;
@@ -91,25 +96,17 @@ async fn run(
     let (keeper, jobs) = jobs(config, &database, &metrics, jobs_stop.clone());
     let machines = MachineService::new(database.clone());
     let (intake, storer) = CallIntake::new(CallService::new(database.clone()), metrics.clone());
+    let verifier = Verifier::new(keys, config.auth.rules.clone());
+    let operator = config.auth.operator.clone();
+    let authenticator = Arc::new(Authenticator::new(verifier, operator, machines.clone()));
     let service = rpc::service(
-        rpc::Options {
-            verifier: Verifier::new(keys, config.auth.rules.clone()),
-            operator: config.auth.operator.clone(),
-            max_message_bytes: config.max_message_bytes,
-            max_in_flight: config.max_in_flight,
-            request_timeout: config.request_timeout,
-            offline_timeout: config.offline_timeout,
-            machines: machines.clone(),
-            hub: hub.clone(),
-            intake: intake.clone(),
-            jobs,
-            mask_numbers: config.calls.mask_numbers,
-        },
+        rpc_options(config, &authenticator, &hub, &intake, jobs),
         &database,
         metrics.clone(),
         health_server,
         stop.drain.clone(),
     )?;
+
     let mut signals = Signals::new()?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -118,13 +115,19 @@ async fn run(
         "serving"
     );
     let tasks = TaskTracker::new();
-    let pushes = http::Pushes { machines, intake };
+    let doors = http::Doors {
+        pushes: http::Pushes { machines, intake },
+        logs: http::Logs {
+            filter: filter.clone(),
+            authenticator,
+        },
+    };
     let samplers = samplers(config, &database, &metrics);
     let router = http::router(
         board.clone(),
         metrics.clone(),
         &config.metrics,
-        pushes,
+        doors,
         samplers.live.live.clone(),
     );
     tasks.spawn(grpc.run(service, stop.clone(), tasks.clone()));
@@ -195,6 +198,26 @@ fn keys(signing: Signing) -> (Keys, Option<Jwks>) {
             let jwks = Jwks::new(url);
             (Keys::Jwks(jwks.clone()), Some(jwks))
         }
+    }
+}
+
+fn rpc_options(
+    config: &TelecomConfig,
+    authenticator: &Arc<Authenticator>,
+    hub: &AccessHub,
+    intake: &CallIntake,
+    jobs: JobService,
+) -> rpc::Options {
+    rpc::Options {
+        authenticator: Arc::clone(authenticator),
+        max_message_bytes: config.max_message_bytes,
+        max_in_flight: config.max_in_flight,
+        request_timeout: config.request_timeout,
+        offline_timeout: config.offline_timeout,
+        hub: hub.clone(),
+        intake: intake.clone(),
+        jobs,
+        mask_numbers: config.calls.mask_numbers,
     }
 }
 

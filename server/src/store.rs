@@ -34,6 +34,7 @@ pub mod package_usage;
 pub mod packages;
 pub mod pbx_states;
 pub mod pbxs;
+mod query_span;
 pub mod queued_packages;
 pub mod recent_usage;
 mod replica;

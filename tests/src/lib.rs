@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod bench;
+pub mod certificates;
 pub mod cluster;
+pub mod collector;
 pub mod cut;
 pub mod database;
 pub mod demo;

@@ -31,6 +31,7 @@ mod server {
     mod jwks;
     mod jwt;
     mod ledger;
+    mod log_lines;
     mod maintenance;
     mod manage;
     mod metric_names;
@@ -57,6 +58,7 @@ mod server {
     mod shutdown;
     mod telecom;
     mod telecom_history;
+    mod traces;
     mod usage;
     mod users;
     mod users_export;

@@ -45,6 +45,10 @@ async fn watch(
     while let Some(message) = messages.message().await? {
         backoff.reset();
         access.told(&message);
+        if let Some(trace_id) = message.traceparent.split('-').nth(1) {
+            let (version, changes) = (message.version, message.changes.len());
+            tracing::info!(version, changes, trace_id, "told of access");
+        }
     }
     Ok(())
 }

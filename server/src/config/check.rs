@@ -12,7 +12,8 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use super::load::Origins;
 use super::raw::{self, Raw};
 use super::{
-    Database, InvalidConfig, Listener, Metrics, MetricsAccess, Problem, Shutdown, TelecomConfig,
+    Authorities, Database, InvalidConfig, Listener, Metrics, MetricsAccess, Problem, Shutdown,
+    TelecomConfig,
 };
 use crate::auth::Digest;
 
@@ -96,6 +97,7 @@ impl Checker<'_> {
             retention,
             call_center,
             calls: calls?,
+            authorities: authorities(raw),
             telemetry: telemetry?,
             shutdown: shutdown?,
         })
@@ -273,6 +275,18 @@ impl Checker<'_> {
             self.problem(key, format!("{} cannot be read: {error}", file.display()));
         }
     }
+}
+
+fn authorities(raw: &Raw) -> Vec<Authorities> {
+    let files = [
+        ("database", &raw.database.ca_file),
+        ("otlp", &raw.otel.ca_file),
+    ];
+    let given = files.into_iter().filter_map(|(of, file)| {
+        let file = file.clone()?;
+        Some(Authorities { of, file })
+    });
+    given.collect()
 }
 
 fn metrics_access(token: Option<&str>) -> MetricsAccess {

@@ -1,5 +1,7 @@
 //! Events of other sources: taken in, so that they will be taken up.
 
+use telecom_telemetry::propagation;
+
 use super::{Context, DomainError, Processor};
 use crate::events::{EventDraft, EventRefusal};
 use crate::store::{Database, outbox, queued_packages, retry_conflicts};
@@ -50,7 +52,9 @@ impl Processor<PublishEvents> for EventService {
                     Err(why) => refused.push((place, why)),
                 }
             }
-            outbox::publish_external(&mut transaction, &events, &context.trace_id).await?;
+            let traceparent = propagation::sampled_traceparent();
+            let (trace_id, traceparent) = (&context.trace_id, traceparent.as_deref());
+            outbox::publish_external(&mut transaction, &events, trace_id, traceparent).await?;
             outbox::wake(&mut transaction).await?;
             transaction.commit().await?;
             Ok(PublishedEvents {

@@ -1,6 +1,7 @@
 //! Subscribers' queues: read under the lock on the subscriber, written back with what is to be told.
 
 use chrono::{DateTime, Utc};
+use telecom_telemetry::propagation;
 use uuid::Uuid;
 
 use super::DomainError;
@@ -52,7 +53,8 @@ pub(super) async fn save_all(
         }));
     }
     queued_packages::save(transaction, &packages).await?;
-    user_access::put(transaction, &access).await?;
+    let traceparent = propagation::sampled_traceparent();
+    user_access::put(transaction, &access, traceparent.as_deref()).await?;
     outbox::append(transaction, &events).await?;
     Ok(packages.len() as u64)
 }

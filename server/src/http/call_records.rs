@@ -12,10 +12,13 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
+use telecom_telemetry::propagation;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
+use super::observe::{self, Work};
 use super::{Shared, json_response};
-use crate::auth::{Machine, Secret};
+use crate::auth::{Caller, Machine, Secret};
 use crate::call_intake::{CallIntake, PATIENCE};
 use crate::call_push::{self, Format, PushError};
 use crate::calls::{CallDraft, Outcome};
@@ -53,10 +56,26 @@ pub(super) const CODES: [StatusCode; 8] = [
 ];
 
 pub(super) async fn push(State(shared): State<Shared>, request: Request) -> Response {
-    match take(&shared.pushes, request).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.into_response(),
-    }
+    let pushes = &shared.doors.pushes;
+    let (parts, body) = request.into_parts();
+    let span = Work::of(&parts.extensions).span;
+    let deadline = Instant::now() + PATIENCE;
+    let pbx = caller(&pushes.machines, &parts.headers, deadline).await;
+    let known = match pbx {
+        Ok(_) => propagation::Caller::Authenticated,
+        Err(_) => propagation::Caller::Unknown,
+    };
+    propagation::continue_trace(&span, &parts.headers, known);
+    let pbx = match pbx {
+        Ok(pbx) => pbx,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let taken = take(pushes, pbx, &parts.headers, body, deadline);
+    let response = taken.instrument(span).await;
+    observe::by(
+        response.unwrap_or_else(Refusal::into_response),
+        Caller::Pbx(pbx),
+    )
 }
 
 /// Why a request is refused as a whole.
@@ -71,11 +90,14 @@ enum Refusal {
     Unavailable,
 }
 
-async fn take(pushes: &Pushes, request: Request) -> Result<Response, Refusal> {
-    let deadline = Instant::now() + PATIENCE;
-    let (parts, body) = request.into_parts();
-    let pbx = caller(&pushes.machines, &parts.headers, deadline).await?;
-    let (format, records) = read(&parts.headers, body).await?;
+async fn take(
+    pushes: &Pushes,
+    pbx: PbxId,
+    headers: &HeaderMap,
+    body: Body,
+    deadline: Instant,
+) -> Result<Response, Refusal> {
+    let (format, records) = read(headers, body).await?;
     let calls = records.iter().map(|record| incoming(pbx, record)).collect();
     let stored = pushes.intake.store(calls, deadline).await;
     let outcomes = stored.map_err(|error| {

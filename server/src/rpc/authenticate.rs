@@ -1,26 +1,27 @@
 //! Finds out who calls, from the `authorization` header.
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use super::methods::{Access, Method};
 use super::status::Refusal;
 use crate::auth::{
-    Caller, Digest, Identity, InvalidToken, Machine, MachineSecret, Secret, Verifier,
+    Caller, Digest, Identity, InvalidToken, Machine, MachineSecret, Role, Secret, Verifier,
 };
 use crate::domain::{AuthenticateMachine, MachineService};
 
 /// Knows the tokens.
 #[derive(Debug)]
-pub(super) struct Authenticator {
+pub struct Authenticator {
     verifier: Verifier,
     operator: Vec<Digest>,
     machines: MachineService,
 }
 
 impl Authenticator {
-    pub(super) fn new(verifier: Verifier, operator: Vec<Digest>, machines: MachineService) -> Self {
+    /// `operator`: digests of the operator's own token, and of the one before.
+    pub fn new(verifier: Verifier, operator: Vec<Digest>, machines: MachineService) -> Self {
         Self {
             verifier,
             operator,
@@ -38,12 +39,28 @@ impl Authenticator {
         let Access::Roles(roles) = method.access else {
             return Ok(None);
         };
+        self.in_role(roles, headers, deadline).await.map(Some)
+    }
+
+    /// The caller of an HTTP route for administrators, else the code and the sentence to answer with.
+    pub(crate) async fn administrator(
+        &self,
+        headers: &HeaderMap,
+        deadline: Instant,
+    ) -> Result<Caller, (StatusCode, String)> {
+        let caller = self.in_role(&[Role::Admin], headers, deadline).await;
+        caller.map_err(Refusal::into_http)
+    }
+
+    async fn in_role(
+        &self,
+        roles: &[Role],
+        headers: &HeaderMap,
+        deadline: Instant,
+    ) -> Result<Caller, Refusal> {
         let token = bearer(headers).ok_or(Refusal::TokenMissing)?;
         let identity = self.identity(token, deadline).await?;
-        match identity.in_role(roles) {
-            Some(caller) => Ok(Some(caller)),
-            None => Err(Refusal::RoleNotAllowed),
-        }
+        identity.in_role(roles).ok_or(Refusal::RoleNotAllowed)
     }
 
     async fn identity(&self, token: String, deadline: Instant) -> Result<Identity, Refusal> {

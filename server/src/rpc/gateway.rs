@@ -269,16 +269,22 @@ impl Drop for Record<'_> {
         let caller = self
             .caller
             .as_ref()
-            .map(ToString::to_string)
+            .map(|caller| caller.in_log().to_string())
             .unwrap_or_default();
         // To the microsecond.
         let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         let method_name = format_args!("{}/{}", method.service, method.name);
-        match method.access {
-            Access::Open if method != &UNKNOWN => {
-                tracing::debug!(method = %method_name, code = name, duration_ms, "request");
-            }
-            _ => tracing::info!(method = %method_name, code = name, duration_ms, caller, "request"),
+        macro_rules! tell {
+            ($level:ident) => {
+                tracing::$level!(method = %method_name, code = name, duration_ms, caller, "request")
+            };
+        }
+        match (code, method.access) {
+            (Code::Internal | Code::Unknown | Code::DataLoss, _) => tell!(error),
+            (Code::Unavailable | Code::DeadlineExceeded, _) => tell!(warn),
+            // Health is asked for all day long.
+            (_, Access::Open) if method != &UNKNOWN => tell!(debug),
+            _ => tell!(info),
         }
     }
 }

@@ -143,7 +143,10 @@ impl NodeAgent for Rpc {
                 match watch.next().await {
                     Ok(Some(message)) => {
                         access::observe(&metrics, &message);
-                        Ok(Some((access::message(message), (watch, place))))
+                        Ok(Some((
+                            access::message(watch.node(), message),
+                            (watch, place),
+                        )))
                     }
                     Ok(None) => Ok(None),
                     Err(error) => Err(refuse(error.into(), &context)),

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use http::StatusCode;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
@@ -70,6 +71,18 @@ impl Refusal {
         }
         details.set_request_info(trace_id, "");
         Status::with_error_details(answer.code, shortened(answer.message), details)
+    }
+
+    /// The code and the sentence of an HTTP answer, of what is refused before anything is done.
+    pub(super) fn into_http(self) -> (StatusCode, String) {
+        let answer = self.answer();
+        let code = match answer.code {
+            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Code::PermissionDenied => StatusCode::FORBIDDEN,
+            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        (code, answer.message)
     }
 
     fn answer(self) -> Answer {

@@ -6,6 +6,7 @@ use sqlx::types::chrono::{DateTime, Utc};
 use super::number::unsigned;
 use super::{StoreError, Transaction};
 use crate::billing::USER_USAGE_BILLING;
+use crate::jobs::Job;
 
 /// A key of `usage_quarter`, before which a sweep goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub async fn bill(
     transaction: &mut Transaction,
     before: Key,
     trace_id: &str,
+    traceparent: Option<&str>,
 ) -> Result<Option<Batch>, StoreError> {
     // The rows are written back as an upsert rather than by a join: each finds its partition by its
     // key, whatever the planner thinks of their number. The differences are those of the locked
@@ -114,14 +116,14 @@ pub async fn bill(
              FROM claimed GROUP BY user_id, node_server_id, \
                  date_bin('1 hour', bucket, '2000-01-01 00:00:00+00') \
          ), events AS ( \
-             INSERT INTO outbox_event (event_id, route, payload, trace_id) \
+             INSERT INTO outbox_event (event_id, route, payload, trace_id, traceparent) \
              SELECT encode(overlay(uuid_send(gen_random_uuid()) \
                  PLACING substring(int8send((extract(epoch FROM now()) * 1000)::bigint) FROM 3) \
                  || '\\x70'::bytea FROM 1 FOR 7), 'hex')::uuid, $5, jsonb_build_object('server_id', node_server_id, \
                  'user', user_id, \
                  'billed_download', greatest(least(download - part * most, most), 0), \
                  'billed_upload', greatest(least(upload - part * most, most), 0), \
-                 'time', floor(extract(epoch FROM last_used_at))::bigint), $6 \
+                 'time', floor(extract(epoch FROM last_used_at))::bigint), $6, $7 \
              FROM told, (VALUES (4611686018427387904::numeric)) AS v (most), \
                  generate_series(0, div(greatest(upload, download) - 1, most)) AS part \
              WHERE upload > 0 OR download > 0 \
@@ -138,12 +140,11 @@ pub async fn bill(
         before.node_server,
         USER_USAGE_BILLING,
         trace_id,
+        traceparent,
     )
     .fetch_optional(transaction)
     .await?;
-    let Some(row) = row else {
-        return Ok(None);
-    };
+    let Some(row) = row else { return Ok(None) };
     Ok(Some(Batch {
         first: Key {
             user: row.user_id,
@@ -156,14 +157,19 @@ pub async fn bill(
     }))
 }
 
-/// Seconds since the oldest use among the keys that are pending; 0 when none is. Of many, the first
-/// 100 000 keys are looked at.
+/// Seconds for which the oldest use has waited to be billed; 0 when none waits. Of many, the first 100 000 keys are
+/// looked at.
+///
+/// A key that is in use knows its latest use alone. But all that came before a run that succeeded is billed: what
+/// waits has done so since the last of these began, at the longest, and that is what counts for a key in use.
 pub async fn lag(transaction: &mut Transaction) -> Result<f64, StoreError> {
     let lag = sqlx::query_scalar!(
-        "SELECT coalesce(greatest(extract(epoch FROM now() - min(p.last_used_at)), 0), 0)\
-             ::double precision AS \"lag!\" \
+        "SELECT (CASE count(*) WHEN 0 THEN 0 ELSE greatest(extract(epoch FROM now() - min(p.last_used_at)), \
+             extract(epoch FROM now() - (SELECT started_at FROM job_run WHERE job = $1 AND state = 'succeeded' \
+             ORDER BY id DESC LIMIT 1)), 0) END)::double precision AS \"lag!\" \
          FROM (SELECT last_used_at FROM usage_quarter WHERE pending \
              ORDER BY user_id, bucket, node_client_id, node_server_id LIMIT 100000) p",
+        Job::BillTraffic.as_str(),
     );
     Ok(lag.fetch_one(transaction).await?)
 }

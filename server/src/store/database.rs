@@ -5,9 +5,10 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use super::replica::Freshness;
-use super::{StoreError, Transaction};
+use super::{StoreError, Transaction, query_span};
 use crate::config;
 
 /// How long a request waits for a free connection before it is told that there is none.
@@ -119,6 +120,19 @@ impl Database {
     }
 
     async fn begin(
+        &self,
+        pool: &PgPool,
+        begin: &str,
+        deadline: Instant,
+    ) -> Result<Transaction, StoreError> {
+        let span = query_span::new();
+        query_span::name(&span, "BEGIN");
+        let transaction = self.try_begin(pool, begin, deadline);
+        transaction.instrument(span).await
+    }
+
+    /// A connection of the pool included: what there is to wait for shows.
+    async fn try_begin(
         &self,
         pool: &PgPool,
         begin: &str,

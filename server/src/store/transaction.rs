@@ -1,15 +1,17 @@
 //! A transaction, which statements run on as they would on a connection.
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
-use futures::stream::BoxStream;
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::{BoxStream, StreamExt as _};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{
     PgArguments, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres,
 };
 use sqlx::{Describe, Either, Error, Execute, Executor, SqlStr};
+use tracing::{Instrument as _, Span};
 
 use super::StoreError;
+use super::query_span::{self, Spanned};
 
 /// A transaction; rolled back unless [`Self::commit`] is called.
 #[derive(Debug)]
@@ -33,27 +35,34 @@ impl Transaction {
 
     /// Makes the changes last.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.inner.commit().await?)
+        let span = query_span::new();
+        query_span::name(&span, "COMMIT");
+        let committed = self.inner.commit().instrument(span.clone()).await;
+        Ok(committed.inspect_err(|error| query_span::failed(&span, error))?)
     }
 
     fn parts<Q>(&mut self, query: Q) -> (&mut PgConnection, Statement<Q>) {
         let statement = Statement {
             query,
             persistent: self.persistent,
+            span: query_span::new(),
         };
         (&mut self.inner, statement)
     }
 }
 
-/// A query that stays prepared only where that is safe. `sqlx::query!` has no switch for it.
+/// A query that stays prepared only where that is safe, for which `sqlx::query!` has no switch, and says what it is.
 struct Statement<Q> {
     query: Q,
     persistent: bool,
+    span: Span,
 }
 
 impl<'q, Q: Execute<'q, Postgres>> Execute<'q, Postgres> for Statement<Q> {
     fn sql(self) -> SqlStr {
-        self.query.sql()
+        let sql = self.query.sql();
+        query_span::name(&self.span, sql.as_str());
+        sql
     }
 
     fn statement(&self) -> Option<&PgStatement> {
@@ -81,7 +90,12 @@ impl<'c> Executor<'c> for &'c mut Transaction {
         E: 'q + Execute<'q, Postgres>,
     {
         let (connection, statement) = self.parts(query);
-        connection.fetch_many(statement)
+        let span = statement.span.clone();
+        let rows = connection.fetch_many(statement);
+        if span.is_none() {
+            return rows;
+        }
+        Spanned::new(rows, span).boxed()
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -90,7 +104,16 @@ impl<'c> Executor<'c> for &'c mut Transaction {
         E: 'q + Execute<'q, Postgres>,
     {
         let (connection, statement) = self.parts(query);
-        connection.fetch_optional(statement)
+        let span = statement.span.clone();
+        let row = connection.fetch_optional(statement);
+        if span.is_none() {
+            return row;
+        }
+        async move {
+            let row = row.instrument(span.clone()).await;
+            row.inspect_err(|error| query_span::failed(&span, error))
+        }
+        .boxed()
     }
 
     fn prepare_with<'e>(

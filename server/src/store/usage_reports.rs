@@ -2,6 +2,7 @@
 
 use super::number::unsigned;
 use super::{StoreError, Transaction};
+use crate::jobs::Job;
 use crate::nodes::NodeServerId;
 use crate::usage::Report;
 
@@ -59,4 +60,19 @@ pub async fn find(
         same: row.body_hash == report.hash().as_bytes(),
         accepted: unsigned(row.accepted, "accepted")?,
     })
+}
+
+/// The traces, as `traceparent`, of the latest reports that the next run of billing bills: those that came since the
+/// last one that succeeded began, and of which a trace is recorded; `limit` at most.
+pub async fn traced(transaction: &mut Transaction, limit: u32) -> Result<Vec<String>, StoreError> {
+    // A report counts from the beginning of its transaction, so that one may have been under way when that run began.
+    let traced = sqlx::query_scalar!(
+        "SELECT traceparent AS \"traceparent!\" FROM usage_report \
+         WHERE traceparent IS NOT NULL AND received_at > coalesce((SELECT started_at FROM job_run \
+         WHERE job = $1 AND state = 'succeeded' ORDER BY id DESC LIMIT 1), '-infinity') \
+         - interval '1 second' ORDER BY received_at DESC LIMIT $2",
+        Job::BillTraffic.as_str(),
+        i64::from(limit),
+    );
+    Ok(traced.fetch_all(transaction).await?)
 }

@@ -17,10 +17,11 @@ pub use offers::{offer, offers};
 pub const CHANNEL: &str = "telecom_access";
 
 /// Notes what these subscribers may use if they are neither suspended nor erased, whom the transaction
-/// has locked. What is as it was is not written.
+/// has locked. What is as it was is not written. `traceparent` is that of the span in which this happens.
 pub async fn put(
     transaction: &mut Transaction,
     accesses: &[(UserId, UserAccess)],
+    traceparent: Option<&str>,
 ) -> Result<(), StoreError> {
     if accesses.is_empty() {
         return Ok(());
@@ -38,8 +39,8 @@ pub async fn put(
     // for by itself: of a thousand PostgreSQL would rather read the whole table.
     let changed = sqlx::query!(
         "INSERT INTO user_access (user_id, access, package_series_id, speed_limit_bps, \
-         valid_until, changed_at) \
-         SELECT n.user_id, n.access, n.series, n.speed, n.valid_until, clock_timestamp() \
+         valid_until, changed_at, traceparent) \
+         SELECT n.user_id, n.access, n.series, n.speed, n.valid_until, clock_timestamp(), $6 \
          FROM (SELECT n.user_id, \
          CASE s.status WHEN 'active' THEN n.access ELSE s.status::text END AS access, \
          CASE s.status WHEN 'active' THEN n.series END AS series, \
@@ -56,12 +57,13 @@ pub async fn put(
          ON CONFLICT (user_id) DO UPDATE SET access = excluded.access, \
          package_series_id = excluded.package_series_id, \
          speed_limit_bps = excluded.speed_limit_bps, valid_until = excluded.valid_until, \
-         changed_at = excluded.changed_at, version = NULL",
+         changed_at = excluded.changed_at, traceparent = excluded.traceparent, version = NULL",
         column!(|(user, _)| user.0),
         column!(|(_, access)| access.access.as_str()) as &[&str],
         column!(|(_, access)| access.series.map(|series| series.0)) as &[Option<i32>],
         column!(|(_, access)| speed(access)) as &[Option<i64>],
         column!(|(_, access)| access.valid_until) as &[Option<_>],
+        traceparent,
     )
     .execute(&mut *transaction)
     .await?;
@@ -140,6 +142,7 @@ pub async fn changes(
 ) -> Result<Changes, StoreError> {
     let rows = sqlx::query!(
         "SELECT user_id, access, package_series_id, speed_limit_bps, valid_until, version AS \"version!\", \
+         traceparent, \
          extract(epoch FROM clock_timestamp() - changed_at)::float8 AS \"age!\" \
          FROM user_access WHERE version > $1 ORDER BY version LIMIT $2",
         i64::try_from(after).unwrap_or(i64::MAX),
@@ -159,6 +162,7 @@ pub async fn changes(
                 valid_until: row.valid_until,
             },
             version: unsigned(row.version, "version")?,
+            traceparent: row.traceparent,
         });
     }
     Ok(result)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Request, Version};
@@ -17,7 +18,7 @@ use telecom_server::job_keeper::JobKeeper;
 use telecom_server::metrics::Metrics;
 use telecom_server::nodes::NodeServerId;
 use telecom_server::pbxs::PbxId;
-use telecom_server::rpc::{self, Gateway};
+use telecom_server::rpc::{self, Authenticator, Gateway};
 use telecom_server::store::Database;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
@@ -98,13 +99,15 @@ impl Server {
             JobKeeper::new(executor, CancellationToken::new()).1
         };
         let options = |database: &Database, metrics: &Metrics| rpc::Options {
-            verifier: Verifier::new(Keys::Secrets(vec![key()]), rules()),
-            operator: Vec::new(),
+            authenticator: Arc::new(Authenticator::new(
+                Verifier::new(Keys::Secrets(vec![key()]), rules()),
+                Vec::new(),
+                MachineService::new(database.clone()),
+            )),
             max_message_bytes: config.max_message_bytes,
             max_in_flight: config.max_in_flight,
             request_timeout: PATIENCE,
             offline_timeout: config.offline_timeout,
-            machines: MachineService::new(database.clone()),
             hub: AccessHub::new(database.clone(), config.access_ttl),
             intake: CallIntake::new(CallService::new(database.clone()), metrics.clone()).0,
             jobs: jobs(database, metrics),

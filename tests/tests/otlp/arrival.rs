@@ -4,9 +4,9 @@ use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounterVec, Opts, Regist
 use rstest::rstest;
 use telecom_telemetry::Protocol;
 
-use super::collector::{Collector, Place, attribute};
 use super::exposition::{of_registry, of_request};
 use super::program::Program;
+use telecom_tests::collector::{Collector, Place, attribute};
 
 #[rstest]
 #[case(Protocol::Grpc, 0.0, 0..=0)]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 use telecom_telemetry::Protocol;
 
-use super::collector::{Collector, Place};
 use super::program::Program;
+use telecom_tests::collector::{Collector, Place};
 
 /// The program starts first, loses what it must, and sends again without a restart.
 #[rstest]

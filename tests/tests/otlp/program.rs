@@ -9,7 +9,7 @@ use serde_json::Value;
 use telecom_telemetry::{Config, Otel, Service, Telemetry, build};
 use tracing::Dispatch;
 
-use super::collector::Place;
+use telecom_tests::collector::Place;
 
 pub struct Program {
     pub registry: Registry,

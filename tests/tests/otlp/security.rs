@@ -3,9 +3,9 @@
 use rstest::rstest;
 use telecom_telemetry::Protocol;
 
-use super::certificates::Certificates;
-use super::collector::{Collector, Place};
 use super::program::Program;
+use telecom_tests::certificates::Certificates;
+use telecom_tests::collector::{Collector, Place};
 
 const HEADERS: &str = "authorization=Bearer%20s3cret,x-team=ops";
 
@@ -60,7 +60,7 @@ async fn without_the_header_nothing_is_taken_and_all_is_counted(#[case] protocol
 #[case(Protocol::Http)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_of_the_given_authority_is_trusted(#[case] protocol: Protocol) {
-    let certificates = Certificates::new();
+    let certificates = Certificates::make();
     let mut place = Place::new(protocol);
     place.tls = Some(&certificates);
     let collector = Collector::start(&place);
@@ -77,7 +77,7 @@ async fn a_certificate_of_the_given_authority_is_trusted(#[case] protocol: Proto
 #[case(Protocol::Http)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_of_another_authority_is_not(#[case] protocol: Protocol) {
-    let (certificates, others) = (Certificates::new(), Certificates::new());
+    let (certificates, others) = (Certificates::make(), Certificates::make());
     let mut place = Place::new(protocol);
     place.tls = Some(&certificates);
     let collector = Collector::start(&place);

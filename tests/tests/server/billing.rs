@@ -1,11 +1,12 @@
 //! From usage to quota: what was used is billed once, and charged to the package of its time.
 
-use telecom_proto::v1::{PackageConfig, QueuedPackage};
+use telecom_proto::v1::{Job, PackageConfig, QueuedPackage};
 use telecom_server::config::TelecomConfig;
 use telecom_server::domain::{EventRelay, LedgerService, Processor as _, TelecomBillingHook};
 use telecom_server::store::Database;
 use telecom_tests::postgres;
 
+use super::job_runs::{request, run};
 use super::jobs::Jobs;
 pub use super::jobs::context;
 use super::packages::{months, package_config, total};
@@ -186,4 +187,28 @@ async fn what_is_used_is_charged_once_over_as_many_packages_as_it_takes() {
     })
     .await;
     world.server.check_ledger().await;
+}
+
+/// A key that is in use is never old by its latest use.
+#[tokio::test]
+async fn usage_that_goes_on_while_nothing_is_billed_shows_how_long_it_waits() {
+    let world = World::new().await;
+    let user = world.subscriber_with(100).await;
+    let lag = "telecom_billing_lag_seconds";
+    let mut jobs = world.server.jobs().await;
+    run(&mut jobs, Job::BillTraffic, request("a")).await;
+    world.sql("UPDATE job_run SET started_at = started_at - interval '1 hour'");
+    // Nothing waits, however long ago the last run was.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(world.server.metric(lag).await, Some(0.0));
+    world.used(&user, 1, 1, "now()", (0, 7), 1.0);
+    eventually("an hour", || async {
+        world.server.metric(lag).await > Some(3500.0)
+    })
+    .await;
+    run(&mut jobs, Job::BillTraffic, request("b")).await;
+    eventually("billed", || async {
+        world.server.metric(lag).await == Some(0.0)
+    })
+    .await;
 }

@@ -118,6 +118,8 @@ async fn a_newer_schema_serves_an_older_server_until_it_says_otherwise() {
     assert_eq!(migrate(&url, &[]).await.0, 0, "a newer schema is no fault");
     let server = Server::launch(&url, &[], &["serve"]).await;
     server.until_ready().await;
+    // Its look at the schema when it starts, after which it stays, has two seconds of its own.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
 
     postgres::shared()
         .sql(

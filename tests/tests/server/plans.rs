@@ -72,7 +72,7 @@ const COLD: [(&str, &str); 8] = [
         "the days in which somebody who is erased had calls, by the indexes of numbers in each partition",
     ),
     (
-        "SELECT coalesce(greatest(extract(epoch FROM now() - min(p.last_used_at)…",
+        "SELECT (CASE count(*) WHEN 0 THEN 0 ELSE greatest(extract(epoch FROM no…",
         "the sampler's age of what is pending, by the same index",
     ),
     (

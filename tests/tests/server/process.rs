@@ -113,7 +113,7 @@ impl Server {
         let (serving, mut served) = tokio::sync::mpsc::channel(1);
         let kept = Arc::clone(&log);
         tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
+            while let Some(line) = lines.next_line().await.expect("lines of text") {
                 let line: serde_json::Value =
                     serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
                 if line["message"] == "serving" {

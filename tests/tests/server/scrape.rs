@@ -1,5 +1,6 @@
 //! `/metrics`: open, with a token, closed, off; both formats; counters that exist before the first event.
 
+use telecom_tests::certificates::Certificates;
 use telecom_tests::tokens;
 
 use super::process::Server;
@@ -97,4 +98,17 @@ async fn open_metrics_for_those_who_ask() {
             .head
             .contains("content-type: text/plain; version=0.0.4")
     );
+}
+
+#[tokio::test]
+async fn the_end_of_an_authority_that_was_given_is_told() {
+    let certificates = Certificates::make();
+    let file = certificates.ca.display().to_string();
+    let server = Server::start_with(&[("TELECOM__OTEL__CA_FILE", &file)]).await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.unwrap().as_secs_f64();
+    let end = "telecom_tls_certificate_expiry_timestamp_seconds{peer=\"otlp\"}";
+    // It was made for a day.
+    let left = server.metric(end).await.unwrap() - now;
+    assert!(left > 23.0 * 3600.0 && left <= 24.0 * 3600.0, "{left}");
 }

@@ -38,8 +38,13 @@ impl Site {
 
     /// The node client counts each byte so many millionths.
     pub async fn with_factor(millionths: u64) -> Self {
+        Self::with(&[], millionths).await
+    }
+
+    /// The same of a server with more variables.
+    pub async fn with(variables: &[(&str, &str)], millionths: u64) -> Self {
         let database = Database::empty();
-        let server = Server::launch(&database.url, &[], &["serve", "--migrate"]).await;
+        let server = Server::launch(&database.url, variables, &["serve", "--migrate"]).await;
         server.until_ready().await;
         let done = "telecom_maintenance_runs_total{result=\"done\"}";
         eventually("partitions", || async {

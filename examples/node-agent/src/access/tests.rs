@@ -29,6 +29,7 @@ fn message(version: u64, snapshot: bool, changes: Vec<AccessChange>) -> WatchAcc
         complete: true,
         changes,
         offer: 9,
+        traceparent: String::new(),
     }
 }
 

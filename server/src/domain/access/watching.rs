@@ -65,6 +65,8 @@ pub struct AccessMessage {
     pub changes: Vec<NodeAccess>,
     /// How old the oldest change is, as of a moment; `None` in snapshots.
     pub age: Option<(Duration, Instant)>,
+    /// The recorded traces of what made the changes, each a `traceparent`.
+    pub causes: Vec<String>,
 }
 
 /// Where a watch stands.
@@ -121,6 +123,11 @@ impl AccessWatch {
             ready: VecDeque::new(),
             until: Instant::now() + lifetime,
         }
+    }
+
+    /// Whose watch it is.
+    pub fn node(&self) -> NodeServerId {
+        self.node
     }
 
     /// The next message; `None` when the watch has lasted long enough.
@@ -264,6 +271,9 @@ impl AccessWatch {
             self.version = part.last().map_or(self.version, |last| last.version);
             let mut message = self.message(all, age);
             message.complete = place + 1 == count;
+            let causes = part.iter().filter_map(|change| change.traceparent.clone());
+            message.causes = causes.collect();
+            message.causes.dedup();
             self.ready.push_back(message);
         }
     }
@@ -276,6 +286,7 @@ impl AccessWatch {
             complete: true,
             changes,
             age,
+            causes: Vec::new(),
         }
     }
 }

@@ -42,9 +42,10 @@ impl Attempt {
         }
     }
 
-    /// A trace of its own, whoever asked for the run.
-    pub(super) fn span(job: Job) -> Span {
-        tracing::info_span!(
+    /// A trace of its own, linked to the request for the run and to what led to its work.
+    pub(super) fn span(job: Job, causes: &[String]) -> Span {
+        let asked = propagation::sampled_traceparent();
+        let span = tracing::info_span!(
             parent: None,
             "job",
             otel.name = format!("job {job}"),
@@ -52,7 +53,10 @@ impl Attempt {
             job = job.as_str(),
             run = tracing::field::Empty,
             attempt = tracing::field::Empty,
-        )
+        );
+        let causes = asked.iter().chain(causes);
+        propagation::follow(&span, causes.map(String::as_str));
+        span
     }
 
     pub(super) fn trace_id(span: &Span) -> String {

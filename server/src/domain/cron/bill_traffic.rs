@@ -1,6 +1,7 @@
 //! Bills what was used.
 
 use futures::future::try_join;
+use telecom_telemetry::propagation;
 
 use super::TelecomCronExecutor;
 use crate::domain::{Context, DomainError, Processor};
@@ -45,7 +46,9 @@ async fn sweep(context: &Context, hold: &Hold) -> Result<u64, DomainError> {
 /// One transaction.
 async fn bill(context: &Context, hold: &Hold, before: Key) -> Result<Option<Batch>, DomainError> {
     let mut transaction = hold.begin(context.deadline).await?;
-    let batch = billing::bill(&mut transaction, before, &context.trace_id).await?;
+    let traceparent = propagation::sampled_traceparent();
+    let traceparent = traceparent.as_deref();
+    let batch = billing::bill(&mut transaction, before, &context.trace_id, traceparent).await?;
     if batch.is_some_and(|batch| batch.events > 0) {
         outbox::wake(&mut transaction).await?;
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use telecom_telemetry::propagation;
 use tokio::time::Instant;
 
 use super::attempt::Attempt;
@@ -10,7 +11,7 @@ use crate::domain::DomainError;
 use crate::jobs::{Job, JobKey, JobRun, JobRunState};
 use crate::metrics;
 use crate::store::job_runs::{self, Hold};
-use crate::store::{Database, StoreError, Transaction, retry_conflicts};
+use crate::store::{Database, StoreError, Transaction, retry_conflicts, usage_reports};
 
 /// How often a run is begun before it is given up, without those times when its server was told to stop.
 const MAX_ATTEMPTS: u32 = 5;
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOMENT: Duration = Duration::from_secs(2);
 /// The longest error that is kept, in characters.
 const MAX_ERROR: usize = 500;
+/// Reports that a run of billing is linked to, besides the request for it.
+const REPORTS: u32 = propagation::MAX_CAUSES - 1;
 
 /// The record. Its database is its own: jobs reach theirs through a [`Hold`].
 #[derive(Debug, Clone)]
@@ -38,6 +41,17 @@ pub(super) enum Stale {
     Failed(Box<JobRun>),
     /// Somebody else has just taken it up.
     Taken,
+}
+
+/// Traces of what a run will work on. One place of the links is for whoever asked for it.
+async fn causes(transaction: &mut Transaction, job: Job) -> Result<Vec<String>, StoreError> {
+    match job {
+        Job::BillTraffic => usage_reports::traced(transaction, REPORTS).await,
+        Job::RefreshServerStatus
+        | Job::PackageExpiring
+        | Job::RecordNodeStatusHistory
+        | Job::RefreshNodeStatusView => Ok(Vec::new()),
+    }
 }
 
 impl Runs {
@@ -74,7 +88,7 @@ impl Runs {
         key: &JobKey,
         timeout: Duration,
     ) -> Result<Attempt, StoreError> {
-        let span = Attempt::span(job);
+        let span = Attempt::span(job, &causes(transaction, job).await?);
         let trace_id = Attempt::trace_id(&span);
         let times = (self.lease, timeout);
         let run = job_runs::begin(transaction, job, key, times, &trace_id).await?;
@@ -93,7 +107,7 @@ impl Runs {
             let failed = job_runs::abandon(transaction, run.fence, &bounded(&error)).await?;
             return Ok(failed.map_or(Stale::Taken, |run| Stale::Failed(Box::new(run))));
         }
-        let span = Attempt::span(run.job);
+        let span = Attempt::span(run.job, &causes(transaction, run.job).await?);
         let trace_id = Attempt::trace_id(&span);
         let resumed = job_runs::resume(transaction, run.fence, self.lease, &trace_id).await?;
         let Some(resumed) = resumed else {

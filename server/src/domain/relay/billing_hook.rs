@@ -2,11 +2,14 @@
 
 mod batch;
 
+use telecom_telemetry::propagation;
+use tracing::{Instrument as _, Span};
+
 use super::EventRelay;
 use crate::billing::{USER_USAGE_BILLING, Unusable};
 use crate::domain::{Context, DomainError, Processor, queues};
-use crate::store::outbox::{self, Dead, Which};
-use crate::store::{StoreError, package_usage, queued_packages, retry_conflicts};
+use crate::store::outbox::{self, Dead, PendingEvent, Which};
+use crate::store::{StoreError, Transaction, package_usage, queued_packages, retry_conflicts};
 
 use batch::Batch;
 
@@ -165,18 +168,48 @@ impl EventRelay {
         if pending.is_empty() {
             return Ok(TakenUp::default());
         }
-        let ids: Vec<_> = pending.iter().map(|event| event.id).collect();
-        let now = queued_packages::now(&mut transaction).await?;
-        let mut batch = Batch::default();
-        batch.read(&mut transaction, pending, now).await?;
-        let changes = batch.charge(&mut transaction).await?;
-        queues::save_all(&mut transaction, changes).await?;
-        package_usage::add(&mut transaction, batch.places.iter()).await?;
-        outbox::bury(&mut transaction, &batch.dead).await?;
-        outbox::published(&mut transaction, &ids).await?;
-        transaction.commit().await?;
-        batch.taken.last = ids.last().copied().unwrap_or_default();
-        batch.taken.more = ids.len() >= BATCH as usize;
-        Ok(batch.taken)
+        let span = span(&pending);
+        charge(transaction, pending).instrument(span).await
     }
+}
+
+/// The span of a batch: part of the trace of the run that billed the first of it.
+fn span(pending: &[PendingEvent]) -> Span {
+    let span = tracing::info_span!(
+        parent: None,
+        "event",
+        otel.name = format_args!("process {USER_USAGE_BILLING}"),
+        otel.kind = "consumer",
+        messaging.system = "telecom",
+        messaging.operation.name = "process",
+        messaging.operation.type = "process",
+        messaging.destination.name = USER_USAGE_BILLING,
+        messaging.batch.message_count = pending.len(),
+    );
+    let causes = pending
+        .iter()
+        .filter_map(|event| event.traceparent.as_deref());
+    let mut causes: Vec<_> = causes.collect();
+    causes.dedup();
+    propagation::carry_on(&span, causes);
+    span
+}
+
+async fn charge(
+    mut transaction: Transaction,
+    pending: Vec<PendingEvent>,
+) -> Result<TakenUp, DomainError> {
+    let ids: Vec<_> = pending.iter().map(|event| event.id).collect();
+    let now = queued_packages::now(&mut transaction).await?;
+    let mut batch = Batch::default();
+    batch.read(&mut transaction, pending, now).await?;
+    let changes = batch.charge(&mut transaction).await?;
+    queues::save_all(&mut transaction, changes).await?;
+    package_usage::add(&mut transaction, batch.places.iter()).await?;
+    outbox::bury(&mut transaction, &batch.dead).await?;
+    outbox::published(&mut transaction, &ids).await?;
+    transaction.commit().await?;
+    batch.taken.last = ids.last().copied().unwrap_or_default();
+    batch.taken.more = ids.len() >= BATCH as usize;
+    Ok(batch.taken)
 }

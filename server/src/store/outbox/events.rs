@@ -14,6 +14,7 @@ pub async fn publish_external(
     transaction: &mut Transaction,
     events: &[ExternalEvent],
     trace_id: &str,
+    traceparent: Option<&str>,
 ) -> Result<(), StoreError> {
     if events.is_empty() {
         return Ok(());
@@ -24,8 +25,8 @@ pub async fn publish_external(
     let routes: Vec<_> = events.iter().map(|event| event.route).collect();
     let payloads: Vec<_> = events.iter().map(|event| event.payload.clone()).collect();
     sqlx::query!(
-        "INSERT INTO outbox_event (event_id, source, source_id, route, payload, trace_id) \
-         SELECT e.event_id, e.source, e.source_id, e.route, e.payload, $6 \
+        "INSERT INTO outbox_event (event_id, source, source_id, route, payload, trace_id, traceparent) \
+         SELECT e.event_id, e.source, e.source_id, e.route, e.payload, $6, $7 \
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[]) \
          AS e (event_id, source, source_id, route, payload) \
          WHERE (SELECT true FROM consumed_event c \
@@ -37,6 +38,7 @@ pub async fn publish_external(
         &routes as &[&str],
         &payloads,
         trace_id,
+        traceparent,
     )
     .execute(transaction)
     .await?;

@@ -17,6 +17,8 @@ pub struct PendingEvent {
     pub payload: Value,
     /// The trace of what caused it.
     pub trace_id: String,
+    /// Of the span that told of it, when that is recorded.
+    pub traceparent: Option<String>,
     /// When it came.
     pub created_at: DateTime<Utc>,
 }
@@ -41,6 +43,7 @@ struct Row {
     source_id: Option<String>,
     payload: Value,
     trace_id: String,
+    traceparent: Option<String>,
     created_at: DateTime<Utc>,
 }
 
@@ -58,7 +61,7 @@ pub async fn take(
         Which::First { after, limit } => {
             let rows = sqlx::query_as!(
                 Row,
-                "SELECT id, source, source_id, payload, trace_id, created_at FROM outbox_event \
+                "SELECT id, source, source_id, payload, trace_id, traceparent, created_at FROM outbox_event \
                  WHERE published_at IS NULL AND route = ANY (ARRAY[$1::text]) AND id > $3 \
                  AND (retry_at IS NULL OR retry_at <= now()) \
                  ORDER BY route, id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
@@ -71,7 +74,7 @@ pub async fn take(
         Which::These(ids) => {
             let rows = sqlx::query_as!(
                 Row,
-                "SELECT id, source, source_id, payload, trace_id, created_at FROM outbox_event \
+                "SELECT id, source, source_id, payload, trace_id, traceparent, created_at FROM outbox_event \
                  WHERE published_at IS NULL AND route = $1 \
                  AND id = ANY (ARRAY(SELECT unnest($2::bigint[]))) \
                  ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
@@ -86,6 +89,7 @@ pub async fn take(
         source: row.source_id.map(|id| (row.source, id)),
         payload: row.payload,
         trace_id: row.trace_id,
+        traceparent: row.traceparent,
         created_at: row.created_at,
     });
     Ok(rows.collect())

@@ -1,5 +1,6 @@
 //! A certificate authority and a collector's certificate from it, made for one test.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -13,7 +14,13 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    pub fn new() -> Self {
+    /// For a collector at 127.0.0.1.
+    pub fn make() -> Self {
+        Self::make_for(Ipv4Addr::LOCALHOST)
+    }
+
+    /// For one at another address.
+    pub fn make_for(host: Ipv4Addr) -> Self {
         let folder = std::env::temp_dir().join(format!("telecom-otlp-tls-{}", Uuid::new_v4()));
         std::fs::create_dir(&folder).unwrap();
         let made = Self {
@@ -22,7 +29,7 @@ impl Certificates {
             key: folder.join("collector.key"),
             folder,
         };
-        std::fs::write(made.folder.join("san"), "subjectAltName=IP:127.0.0.1").unwrap();
+        std::fs::write(made.folder.join("san"), format!("subjectAltName=IP:{host}")).unwrap();
         let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
         made.openssl(&format!(
             "req -x509 {key} -keyout ca.key -out ca.pem -days 1 -subj /CN=authority"

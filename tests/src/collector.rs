@@ -8,12 +8,12 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::cluster::checkout;
 use serde_json::Value;
 use telecom_telemetry::Protocol;
-use telecom_tests::cluster::checkout;
 use uuid::Uuid;
 
-use super::certificates::Certificates;
+use crate::certificates::Certificates;
 
 /// How long anything may take on a machine that compiles at the same time.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Where a collector will listen, and what it asks for; nothing runs yet.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
+    pub host: Ipv4Addr,
     pub port: u16,
     pub protocol: Protocol,
     /// The path of its traces, over HTTP.
@@ -31,9 +32,15 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     pub fn new(protocol: Protocol) -> Self {
+        Self::on(Ipv4Addr::LOCALHOST, protocol)
+    }
+
+    /// At another address of this machine.
+    pub fn on(host: Ipv4Addr, protocol: Protocol) -> Self {
         // Free now; the collector cannot be told to take any port and say which.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let listener = TcpListener::bind((host, 0)).unwrap();
         Self {
+            host,
             port: listener.local_addr().unwrap().port(),
             protocol,
             traces_path: "/v1/traces",
@@ -44,11 +51,11 @@ impl Place<'_> {
 
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        format!("{scheme}://{}:{}", self.host, self.port)
     }
 
     fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        (self.host, self.port).into()
     }
 
     fn configuration(&self, folder: &Path) -> String {

@@ -1,0 +1,104 @@
+//! What is counted and told of each HTTP request.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{Extensions, StatusCode};
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::{HEALTH, METRICS, OTHER, READY, Shared, call_records, log_filter};
+use crate::auth::Caller;
+
+/// A request that is work rather than a probe or a scrape: it has a span, which its handler enters once it knows who
+/// asks.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    /// With the names of OpenTelemetry's conventions for HTTP servers.
+    ///
+    /// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>
+    pub(super) span: Span,
+}
+
+impl Work {
+    /// Of a request that came through [`record`].
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        let work = extensions.get::<Self>().cloned();
+        work.unwrap_or(Self { span: Span::none() })
+    }
+}
+
+/// Notes in an answer whose request it answers.
+pub(super) fn by(mut response: Response, caller: Caller) -> Response {
+    response.extensions_mut().insert(caller);
+    response
+}
+
+/// Counts every request; tells of work as gRPC does, and of the rest in detail only.
+pub(super) async fn record(
+    State(shared): State<Shared>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let begun = Instant::now();
+    let route = [HEALTH, READY, METRICS, call_records::PATH, log_filter::PATH]
+        .into_iter()
+        .find(|route| *route == request.uri().path())
+        .unwrap_or(OTHER);
+    let method = request.method().clone();
+    let work = [call_records::PATH, log_filter::PATH].contains(&route);
+    let span = if work {
+        tracing::info_span!(
+            "http",
+            otel.name = format_args!("{method} {route}"),
+            otel.kind = "server",
+            otel.status_code = Empty,
+            http.request.method = method.as_str(),
+            http.route = route,
+            http.response.status_code = Empty,
+        )
+    } else {
+        Span::none()
+    };
+    if work {
+        request.extensions_mut().insert(Work { span: span.clone() });
+    }
+    let response = next.run(request).await;
+    let took = begun.elapsed();
+    let code = response.status();
+    let metrics = &shared.metrics;
+    metrics
+        .http_requests
+        .with_label_values(&[route, code.as_str()])
+        .inc();
+    metrics
+        .http_duration
+        .with_label_values(&[route])
+        .observe(took.as_secs_f64());
+    let method = format!("{method} {route}");
+    let caller = response.extensions().get::<Caller>();
+    span.record("http.response.status_code", code.as_u16());
+    if code.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    span.in_scope(|| tell(&method, code, caller, took, work));
+    response
+}
+
+// Probes and scrapes come all day long.
+fn tell(method: &str, code: StatusCode, caller: Option<&Caller>, took: Duration, work: bool) {
+    let caller = caller.map(|caller| caller.in_log().to_string());
+    let caller = caller.unwrap_or_default();
+    // To the microsecond.
+    let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
+    let code = code.as_u16();
+    if !work {
+        tracing::debug!(method, code, duration_ms, "request");
+    } else if code >= 500 {
+        tracing::warn!(method, code, duration_ms, caller, "request");
+    } else {
+        tracing::info!(method, code, duration_ms, caller, "request");
+    }
+}
