@@ -4,9 +4,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use telecom_operator::leader::LeaseIdentity;
+use telecom_operator::leader::{LeaseIdentity, without_kube};
 use telecom_operator::run::Options;
-use telecom_telemetry::{Config, InvalidSetting, LogFormat, Protocol, Service, Settings};
+use telecom_telemetry::{Config, LogFormat, Service, Settings};
+
+mod otlp;
+#[cfg(test)]
+mod tests;
+
+pub use otlp::HEADERS;
+use otlp::{BadFlag, Otlp};
 
 /// Runs telecom backends on Kubernetes: one `TelecomCluster` manifest each.
 #[derive(Debug, Parser)]
@@ -77,19 +84,9 @@ pub struct Run {
     /// Form of the log.
     #[arg(long, env = "TELECOM_OPERATOR_LOG_FORMAT", value_enum, default_value_t = Format::Json)]
     pub log_format: Format,
-    /// Base URL of an OTLP collector for the operator's own traces and metrics. Empty: none.
-    #[arg(long, env = "TELECOM_OPERATOR_OTLP_ENDPOINT", default_value = "")]
-    pub otlp_endpoint: String,
-    /// Wire format of OTLP.
-    #[arg(long, env = "TELECOM_OPERATOR_OTLP_PROTOCOL", value_enum, default_value_t = Wire::Grpc)]
-    pub otlp_protocol: Wire,
-    /// Share of the traces that is recorded, 0 to 1.
-    #[arg(
-        long,
-        env = "TELECOM_OPERATOR_OTLP_SAMPLE_RATIO",
-        default_value_t = 0.1
-    )]
-    pub otlp_sample_ratio: f64,
+    /// The collector.
+    #[command(flatten)]
+    pub otlp: Otlp,
     /// Name of this Pod: our name on the Lease. Unset: made up for this process.
     #[arg(long, env = "POD_NAME", hide = true)]
     pub pod_name: Option<String>,
@@ -107,15 +104,6 @@ pub enum Format {
     Text,
 }
 
-/// Wire format of OTLP.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Wire {
-    /// OTLP/gRPC.
-    Grpc,
-    /// OTLP/HTTP with protobuf bodies.
-    Http,
-}
-
 impl Run {
     /// Our name on the Lease: a restarted container of the same Pod takes up its own again.
     fn identity(&self) -> String {
@@ -123,25 +111,20 @@ impl Run {
         pod.unwrap_or_else(|| format!("telecom-operator-{}", uuid::Uuid::new_v4()))
     }
 
-    /// The settings of logs, traces and metrics.
-    pub fn telemetry(&self, identity: &str) -> Result<Settings, InvalidSetting> {
+    /// The settings of logs, traces and metrics; `headers` are those of [`HEADERS`].
+    pub fn telemetry(&self, identity: &str, headers: String) -> Result<Settings, BadFlag> {
         let mut service = Service::new("telecom-operator", env!("CARGO_PKG_VERSION"));
         identity.clone_into(&mut service.instance);
         "telecom_operator".clone_into(&mut service.metric_prefix);
         let mut config = Config::for_service(service);
-        config.logging.level.clone_from(&self.log_level);
+        config.logging.level = without_kube(&self.log_level);
         config.logging.format = match self.log_format {
             Format::Json => LogFormat::Json,
             Format::Text => LogFormat::Text,
         };
-        config.otel.enabled = !self.otlp_endpoint.is_empty();
-        config.otel.endpoint.clone_from(&self.otlp_endpoint);
-        config.otel.protocol = match self.otlp_protocol {
-            Wire::Grpc => Protocol::Grpc,
-            Wire::Http => Protocol::Http,
-        };
-        config.otel.sample_ratio = self.otlp_sample_ratio;
-        config.validate()
+        config.otel = self.otlp.settings(headers);
+        config.export_interval = Duration::from_secs(self.otlp.metrics_interval);
+        Ok(config.validate()?)
     }
 
     /// What the operator runs with; `fallback` is the namespace of the kubeconfig.
@@ -175,77 +158,5 @@ impl Run {
             discovery_interval: Duration::from_secs(self.discovery_interval),
             server_endpoint: self.server_endpoint.clone(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    //! What flags turn into.
-
-    use super::*;
-
-    fn parse(arguments: &[&str]) -> Run {
-        let all = ["telecom-operator", "run"].iter().chain(arguments);
-        let Command::Run(run) = Cli::try_parse_from(all).unwrap().command;
-        *run
-    }
-
-    #[test]
-    fn defaults_watch_everything_and_export_nothing() {
-        let run = parse(&[]);
-        let options = run.options("fallback");
-        assert!(options.namespaces.is_empty() && options.selector.is_none());
-        assert!(options.server_image.ends_with(env!("CARGO_PKG_VERSION")));
-        assert!(
-            options.lease.identity.starts_with("telecom-operator-"),
-            "{:?}",
-            options.lease
-        );
-        assert!(run.telemetry("me").is_ok());
-    }
-
-    #[test]
-    fn namespaces_are_a_set_and_an_empty_flag_is_none() {
-        assert_eq!(
-            parse(&["--watch-namespaces", "b, a,b"])
-                .options("")
-                .namespaces,
-            ["a", "b"]
-        );
-        assert!(
-            parse(&["--watch-namespaces", ""])
-                .options("")
-                .namespaces
-                .is_empty()
-        );
-    }
-
-    #[test]
-    fn the_lease_lies_where_it_is_told_and_else_where_we_are() {
-        let namespace = |arguments: &[&str]| parse(arguments).options("kubeconfig").lease.namespace;
-        assert_eq!(
-            namespace(&[
-                "--pod-namespace",
-                "own",
-                "--leader-election-namespace",
-                "told"
-            ]),
-            "told"
-        );
-        assert_eq!(namespace(&["--pod-namespace", "own"]), "own");
-    }
-
-    #[test]
-    fn bad_values_are_refused_by_name() {
-        let refused = |arguments: &[&str]| {
-            let all = ["telecom-operator", "run"].iter().chain(arguments);
-            Cli::try_parse_from(all).unwrap_err().to_string()
-        };
-        assert!(refused(&["--concurrency", "0"]).contains("--concurrency"));
-        assert!(refused(&["--listen", "here"]).contains("--listen"));
-        let error = parse(&["--otlp-sample-ratio", "2"])
-            .telemetry("me")
-            .unwrap_err();
-        assert!(error.to_string().contains("sample_ratio"), "{error}");
     }
 }

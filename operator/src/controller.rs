@@ -11,7 +11,8 @@ use kube::runtime::applier;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Semaphore;
-use tracing::Instrument as _;
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, Span};
 
 use crate::apply::WriteError;
 use crate::backoff::Backoff;
@@ -35,6 +36,11 @@ pub struct Shared {
     /// Failures in a row.
     pub backoff: Backoff,
 }
+
+/// A reconcile failed, which has been told, and is tried again after so long.
+#[derive(Debug, thiserror::Error)]
+#[error("it is tried again")]
+struct Later(Duration);
 
 /// Runs the reconciles of one scope until its queue is closed and the last one has ended.
 pub async fn run(
@@ -60,7 +66,7 @@ async fn one(
     manifest: Arc<Manifest>,
     shared: Arc<Shared>,
     known: Store<Manifest>,
-) -> Result<Action, Error> {
+) -> Result<Action, Later> {
     if !shared.leadership.holds() {
         // Whoever becomes leader looks at everything anyway.
         return Ok(Action::await_change());
@@ -74,7 +80,8 @@ async fn one(
         "reconcile",
         "k8s.namespace.name" = key.namespace,
         "telecom.cluster" = key.name,
-        otel.status_code = tracing::field::Empty,
+        otel.status_code = Empty,
+        otel.status_description = Empty,
     );
     let reconciled = tokio::select! {
         reconciled = look(&manifest, &shared.context).instrument(span.clone()) => reconciled,
@@ -87,17 +94,44 @@ async fn one(
     if matches!(reconciled, Err(Error::Write(WriteError::NotLeader))) {
         return Ok(Action::await_change());
     }
-    let outcome = if reconciled.is_ok() {
-        Outcome::Ok
-    } else {
-        span.record("otel.status_code", "ERROR");
-        Outcome::Error
-    };
-    let metrics = &shared.context.metrics;
-    metrics.reconciled(outcome, started.elapsed().as_secs_f64());
-    let after = reconciled?;
-    shared.backoff.succeeded(&key);
-    Ok(Action::requeue(spread(after, rand::random())))
+    let took = started.elapsed();
+    span.in_scope(|| conclude(&shared, &key, reconciled, took))
+}
+
+/// Counts a reconcile, tells of it in one line, at `info` if it has written anything, and says what is next.
+fn conclude(
+    shared: &Shared,
+    key: &ClusterKey,
+    reconciled: Result<Duration, Error>,
+    took: Duration,
+) -> Result<Action, Later> {
+    let seconds = took.as_secs_f64();
+    // To the microsecond.
+    let duration_ms = (seconds * 1e6).round() / 1e3;
+    let (namespace, name) = (&key.namespace, &key.name);
+    let wrote = shared.context.applier.deeds.take(key).join(", ");
+    match reconciled {
+        Ok(after) => {
+            shared.context.metrics.reconciled(Outcome::Ok, seconds);
+            shared.backoff.succeeded(key);
+            if wrote.is_empty() {
+                tracing::debug!(namespace, name, duration_ms, "reconciled: nothing to do");
+            } else {
+                tracing::info!(namespace, name, duration_ms, wrote, "reconciled");
+            }
+            Ok(Action::requeue(spread(after, rand::random())))
+        }
+        Err(error) => {
+            shared.context.metrics.reconciled(Outcome::Error, seconds);
+            let pause = shared.backoff.failed(key, rand::random());
+            let span = Span::current();
+            span.record("otel.status_code", "ERROR");
+            span.record("otel.status_description", display(&error));
+            let again_in_secs = pause.as_secs();
+            tracing::warn!(namespace, name, duration_ms, wrote, %error, again_in_secs, "a reconcile failed");
+            Err(Later(pause))
+        }
+    }
 }
 
 /// Whether the manifest is still the one that the watch shows.
@@ -120,11 +154,8 @@ async fn look(manifest: &Manifest, context: &Context) -> Result<Duration, Error>
 }
 
 #[allow(clippy::needless_pass_by_value)] // the applier's signature
-fn error_policy(manifest: Arc<Manifest>, error: &Error, shared: Arc<Shared>) -> Action {
-    let key: ClusterKey = key_of(&manifest);
-    let pause = shared.backoff.failed(&key, rand::random());
-    tracing::warn!(cluster = %key, %error, again_in_secs = pause.as_secs(), "a reconcile failed");
-    Action::requeue(pause)
+fn error_policy(_: Arc<Manifest>, later: &Later, _: Arc<Shared>) -> Action {
+    Action::requeue(later.0)
 }
 
 /// A little later than asked for, so that clusters that were seen together part.

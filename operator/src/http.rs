@@ -38,8 +38,8 @@ pub async fn serve(
     door: Door,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let address: Option<SocketAddr> = listener.local_addr().ok();
-    tracing::info!(?address, "serving /healthz, /readyz and /metrics");
+    let address: SocketAddr = listener.local_addr()?;
+    tracing::info!(%address, "serving /healthz, /readyz and /metrics");
     axum::serve(listener, routes(door))
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

@@ -3,7 +3,7 @@
 //! [`settings`] resolves what a manifest says; [`schedule`] says at which moments a job is due, its slots; [`decide`] says
 //! from a schedule, what is known of the runs so far and the time whether one is to be started now, and when to look
 //! again. [`job`] remembers one job, [`cluster`] all of a cluster's, with what the status says of them; both are pure:
-//! time comes in, questions, notices and reports come out. [`task`] drives them, [`server`] and [`pods`] carry the
+//! time comes in, questions, notices and reports come out. [`period`] says how often a job should run. [`task`] drives them, [`server`] and [`pods`] carry the
 //! questions, [`reporter`] writes, [`loops`] begins and ends them.
 //! That a slot runs once at most is kept by the server's record of runs, whatever is decided here.
 
@@ -14,6 +14,7 @@ pub mod inputs;
 pub mod job;
 pub mod loops;
 pub mod notice;
+pub mod period;
 pub mod pods;
 pub mod reporter;
 pub mod run;

@@ -18,6 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
+mod levels;
+
+pub use levels::{Levels, without_kube};
+
 /// How long the Lease says that its holder may be silent, in seconds.
 const LEASE_SECONDS: i32 = 15;
 /// How long after the sending of its last successful renewal a leader goes on writing.
@@ -188,6 +192,9 @@ pub struct Elector {
     ours: Option<Lease>,
     leadership: Leadership,
     metrics: Arc<Metrics>,
+    levels: Levels,
+    /// Requests about the Lease fail, and that has been told.
+    failing: bool,
 }
 
 impl Elector {
@@ -197,6 +204,7 @@ impl Elector {
         who: &LeaseIdentity,
         leadership: Leadership,
         metrics: Arc<Metrics>,
+        levels: Levels,
     ) -> Self {
         Self {
             leases: Api::namespaced(client, &who.namespace),
@@ -205,6 +213,8 @@ impl Elector {
             ours: None,
             leadership,
             metrics,
+            levels,
+            failing: false,
         }
     }
 
@@ -227,6 +237,9 @@ impl Elector {
         // The deadline counts from before the request is sent: whatever the apiserver stored, it stored later.
         let sent = Instant::now();
         let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.attempt()).await;
+        if matches!(answer, Ok(Ok(_))) && std::mem::take(&mut self.failing) {
+            tracing::info!("the Lease can be read and renewed again");
+        }
         match answer {
             Ok(Ok(true)) => {
                 if self.leadership.extend(sent) {
@@ -240,25 +253,24 @@ impl Elector {
                 self.step_down("another process holds the Lease");
                 RETRY_EVERY
             }
-            Ok(Err(error)) => {
-                self.ours = None;
-                tracing::warn!(%error, "the Lease could not be read or renewed");
-                self.expire();
-                RETRY_EVERY
-            }
-            Err(_) => {
-                self.ours = None;
-                tracing::warn!("a request about the Lease took too long");
-                self.expire();
-                RETRY_EVERY
-            }
+            Ok(Err(error)) => self.fail(&error.to_string()),
+            Err(_) => self.fail("a request about it took too long"),
         }
     }
 
-    fn expire(&mut self) {
+    /// Told once: it is tried again every second.
+    fn fail(&mut self, error: &str) -> Duration {
+        self.ours = None;
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::warn!(
+                error,
+                "the Lease could not be read or renewed; it is tried again"
+            );
+        }
         if !self.leadership.holds() {
             self.step_down("the Lease was not renewed in time");
         }
+        RETRY_EVERY
     }
 
     fn step_down(&mut self, why: &str) {
@@ -278,6 +290,7 @@ impl Elector {
                 None => return self.create().await,
             },
         };
+        self.levels.follow(&lease);
         let taken = match self.observer.decide(&lease, Instant::now()) {
             Decision::Wait => return Ok(false),
             Decision::Renew => renewed(lease),
@@ -295,6 +308,7 @@ impl Elector {
             // Somebody wrote between our look and our write: look again at once, the answer decides.
             Err(kube::Error::Api(status)) if status.is_conflict() => {
                 let lease = self.leases.get(&self.name).await?;
+                self.levels.follow(&lease);
                 let ours = self.observer.decide(&lease, Instant::now()) == Decision::Renew;
                 self.ours = ours.then_some(lease);
                 Ok(ours)
@@ -314,6 +328,7 @@ impl Elector {
         let lease = taken(lease, &self.observer.identity);
         match self.leases.create(&PostParams::default(), &lease).await {
             Ok(stored) => {
+                self.levels.follow(&stored);
                 self.ours = Some(stored);
                 Ok(true)
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use clap::Parser;
 use telecom_operator::metrics::Metrics;
-use telecom_operator::run;
+use telecom_operator::run::{self, Options};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -26,9 +26,8 @@ async fn main() -> anyhow::Result<()> {
         .await
         .context("neither a ServiceAccount of a Pod nor a usable kubeconfig was found")?;
     let options = flags.options(&config.default_namespace);
-    let settings = flags
-        .telemetry(&options.lease.identity)
-        .context("bad flag")?;
+    let headers = std::env::var(cli::HEADERS).unwrap_or_default();
+    let settings = flags.telemetry(&options.lease.identity, headers)?;
     let metrics = Arc::new(Metrics::new()?);
     let telemetry = telecom_telemetry::init(&settings, &metrics.registry)?;
     let stop = CancellationToken::new();
@@ -37,13 +36,29 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", flags.listen))?;
     let client = run::client(config)?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?options, "starting");
-    let ended = run::run(options, client, listener, metrics, stop).await;
+    announce(&options);
+    let filter = telemetry.log_filter();
+    let ended = run::run(options, client, listener, metrics, filter, stop).await;
     if let Err(error) = &ended {
         tracing::error!(%error, "ended");
     }
     telemetry.shutdown(FLUSH).await;
     Ok(ended?)
+}
+
+/// The settings that decide which clusters are acted on, and by whom.
+fn announce(options: &Options) {
+    let lease = &options.lease;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        namespaces = options.namespaces.join(","),
+        selector = options.selector.as_deref().unwrap_or_default(),
+        lease = format_args!("{}/{}", lease.namespace, lease.name),
+        identity = lease.identity,
+        server_image = options.server_image,
+        postgres_image = options.postgres_image,
+        "starting"
+    );
 }
 
 fn stop_on_signal(stop: &CancellationToken) -> std::io::Result<()> {

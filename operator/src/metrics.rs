@@ -11,7 +11,7 @@ use crate::stores::ClusterKey;
 
 mod jobs;
 
-pub use jobs::{JobMetrics, RunResult};
+pub use jobs::{JobMetrics, RunResult, Standing};
 
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,7 @@ impl Metrics {
         registry.register(Box::new(conditions.clone()))?;
         registry.register(Box::new(leader.clone()))?;
         registry.register(Box::new(watch_errors.clone()))?;
+        registry.register(Box::new(build_info()?))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(
             prometheus::process_collector::ProcessCollector::for_self(),
@@ -205,6 +206,16 @@ impl Metrics {
     }
 }
 
+fn build_info() -> Result<IntGaugeVec, prometheus::Error> {
+    let options = Opts::new("telecom_operator_build_info", "Always 1.");
+    let info = IntGaugeVec::new(options, &["version"])?;
+    info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    Ok(info)
+}
+
+#[cfg(test)]
+mod names;
+
 #[cfg(test)]
 mod tests {
     //! The series that a scrape finds.
@@ -230,6 +241,11 @@ mod tests {
             "telecom_operator_applies_total{kind=\"Deployment\"} 0",
             "telecom_operator_watch_errors_total{kind=\"TelecomCluster\"} 0",
             "telecom_operator_leader 0",
+            concat!(
+                "telecom_operator_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
             "telecom_operator_reconcile_duration_seconds_count 0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

@@ -36,6 +36,8 @@ pub const REPLICAS_BY_AUTOSCALER: &str = "autoscaler";
 pub const ROTATE_KEYS_ANNOTATION: &str = "telecom.dev/rotate-keys";
 /// Annotation on a TelecomCluster: `<job>@<token>` asks for a run of a job, once for each value.
 pub const RUN_JOB_ANNOTATION: &str = "telecom.dev/run-job";
+/// Annotation of the Lease: the log levels of the operators that share it, instead of their flag's.
+pub const LOG_FILTER_ANNOTATION: &str = "telecom.dev/log-filter";
 /// Annotation on a TelecomCluster: the uid of another one whose database it may take over.
 pub const ADOPT_DATABASE_ANNOTATION: &str = "telecom.dev/adopt-database";
 /// Annotation on the embedded database's volume claim: uid of the TelecomCluster that migrated it last, so

@@ -80,6 +80,7 @@ impl Context {
     /// Forgets a cluster that is gone.
     pub fn forget(&self, key: &ClusterKey) {
         self.applier.memo.forget(key);
+        self.applier.deeds.take(key);
         self.secrets.forget(key);
         self.written.forget(key);
         self.metrics.forget(key);

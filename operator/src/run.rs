@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::{Client, Config};
+use telecom_telemetry::LogFilter;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -20,7 +21,7 @@ use crate::jobs::pods::Pods;
 use crate::jobs::reporter::Reporter;
 use crate::jobs::task::Tools;
 use crate::kinds::Kind;
-use crate::leader::{Elector, Leadership, LeaseIdentity};
+use crate::leader::{Elector, Leadership, LeaseIdentity, Levels};
 use crate::metrics::Metrics;
 use crate::podreason::Asker;
 use crate::reconcile::{Announced, Context, Reported, Upgrades};
@@ -94,6 +95,7 @@ pub async fn run(
     client: Client,
     listener: TcpListener,
     metrics: Arc<Metrics>,
+    log_filter: LogFilter,
     stop: CancellationToken,
 ) -> Result<(), StartError> {
     let (filled, synced) = watch::channel(false);
@@ -110,6 +112,7 @@ pub async fn run(
         &options.lease,
         leadership.clone(),
         Arc::clone(&metrics),
+        Levels::new(log_filter),
     );
     let election_over = CancellationToken::new();
     let elected = tokio::spawn(elect(elector, synced, election_over.clone()));

@@ -22,6 +22,10 @@ use crate::metrics::Metrics;
 use crate::secrets::{SecretFeed, Secrets};
 use crate::stores::{CLUSTER_LABEL, Changes, ClusterKey, Feed, Stores};
 
+mod health;
+
+use health::Health;
+
 /// A manifest that may not fit our types.
 pub type Manifest = DeserializeGuard<TelecomCluster>;
 
@@ -122,6 +126,7 @@ impl Eyes {
             }
             None => Api::all_with(self.client.clone(), &kind.resource()),
         };
+        let mut health = Health::new(kind.as_str());
         let mut feed = Feed::new(Arc::clone(&self.stores), kind, scope);
         let mut filled = Some(filled);
         let events = watcher(api, self.config().labels(CLUSTER_LABEL)).default_backoff();
@@ -133,6 +138,7 @@ impl Eyes {
             };
             match event {
                 Some(Ok(event)) => {
+                    health.works();
                     let done = matches!(event, watcher::Event::InitDone);
                     self.follow(&feed.take(event));
                     if let Some(filled) = filled.take_if(|_| done) {
@@ -140,7 +146,7 @@ impl Eyes {
                     }
                 }
                 Some(Err(error)) => {
-                    self.failed(kind.as_str(), &error);
+                    health.failed(&self.metrics, &error);
                     if kind == Kind::ServiceMonitor && no_such_kind(&error) {
                         return true;
                     }
@@ -156,6 +162,7 @@ impl Eyes {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
+        let mut health = Health::new(Kind::Secret.as_str());
         let mut feed = SecretFeed::new(Arc::clone(&self.secrets), scope);
         let mut filled = Some(filled);
         let events = watcher(api, self.config()).default_backoff();
@@ -167,6 +174,7 @@ impl Eyes {
             };
             match event {
                 Some(Ok(event)) => {
+                    health.works();
                     for key in feed.take(&event) {
                         self.triggers.fire(&key);
                     }
@@ -176,7 +184,7 @@ impl Eyes {
                         filled();
                     }
                 }
-                Some(Err(error)) => self.failed(Kind::Secret.as_str(), &error),
+                Some(Err(error)) => health.failed(&self.metrics, &error),
                 None => return,
             }
         }
@@ -201,6 +209,7 @@ impl Eyes {
             None => self.config(),
         };
         let mut filled = Some(filled);
+        let mut health = Health::new("TelecomCluster");
         let mut seen = Seen::default();
         let events =
             watcher(api, config).modify(|manifest| manifest.meta_mut().managed_fields = None);
@@ -213,6 +222,7 @@ impl Eyes {
             };
             match event {
                 Some(Ok(event)) => {
+                    health.works();
                     writer.apply_watcher_event(&event);
                     let news = seen.take(&event);
                     news.gone.iter().for_each(&gone);
@@ -223,15 +233,10 @@ impl Eyes {
                         filled();
                     }
                 }
-                Some(Err(error)) => self.failed("TelecomCluster", &error),
+                Some(Err(error)) => health.failed(&self.metrics, &error),
                 None => return,
             }
         }
-    }
-
-    fn failed(&self, kind: &str, error: &watcher::Error) {
-        self.metrics.watch_failed(kind);
-        tracing::warn!(kind, %error, "a watch failed; it is tried again");
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Settings<'a> {
     pub server_image: &'a str,
     /// More flags.
     pub arguments: Vec<String>,
+    /// More environment.
+    pub environment: Vec<(&'a str, String)>,
 }
 
 impl<'a> Settings<'a> {
@@ -50,6 +52,7 @@ impl<'a> Settings<'a> {
             kubeconfig: cluster::kubeconfig(),
             server_image: "docker.io/telecom-operator/server:0.1.0",
             arguments: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -75,6 +78,7 @@ impl Operator {
             .env("KUBECONFIG", &settings.kubeconfig)
             .env("POD_NAME", settings.pod_name)
             .env("POD_NAMESPACE", settings.namespace)
+            .envs(settings.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

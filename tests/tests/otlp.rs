@@ -5,9 +5,8 @@
 mod otlp {
     mod arrival;
     mod binaries;
-    mod certificates;
-    mod collector;
     mod exposition;
+    mod operator;
     mod outage;
     mod program;
     mod security;

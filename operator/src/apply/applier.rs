@@ -9,7 +9,7 @@ use kube::{Api, Client};
 use serde_json::Value;
 use telecom_crds::TelecomCluster;
 
-use super::{Memo, Need, WriteError, Writer, replacement};
+use super::{Deeds, Memo, Need, WriteError, Writer, replacement};
 use crate::build::{Object, Replacement};
 use crate::dereference::World;
 use crate::kinds::Kind;
@@ -52,6 +52,8 @@ pub struct Applier {
     secrets: Arc<Secrets>,
     /// What was sent.
     pub memo: Arc<Memo>,
+    /// What is to be told of it.
+    pub deeds: Deeds,
 }
 
 impl Applier {
@@ -69,6 +71,7 @@ impl Applier {
             stores,
             secrets,
             memo,
+            deeds: Deeds::default(),
         }
     }
 
@@ -128,7 +131,7 @@ impl Applier {
             .writer
             .apply(&key.namespace, kind, name, apply, FIELD_MANAGER)
             .await?;
-        tracing::info!(cluster = %key, %kind, name, hash = object.hash, "applied");
+        self.deeds.note(key, "applied", kind, name);
         self.remember(key, object, &stored);
         self.show(key, object, stored);
         Ok(())
@@ -154,7 +157,7 @@ impl Applier {
             self.secrets.doubt(key, name);
         }
         let stored = stored?;
-        tracing::info!(cluster = %key, %kind, name, kept = replacement.keep, "gave a new key");
+        self.deeds.note(key, "gave a new key to", kind, name);
         self.show(key, object, stored.clone());
         Ok(stored)
     }
@@ -185,7 +188,7 @@ impl Applier {
             return Ok(Created::Not(Put::Later(LOOK_AGAIN)));
         }
         let stored = stored?;
-        tracing::info!(cluster = %key, kind = %object.kind, name = object.name, "created");
+        self.deeds.note(key, "created", object.kind, &object.name);
         if object.apply.is_none() {
             self.remember(key, object, &stored);
         }
@@ -211,7 +214,10 @@ impl Applier {
         if !ours || live.metadata.deletion_timestamp.is_some() {
             return Ok(());
         }
-        self.writer.delete(&key.namespace, name.0, live).await
+        if self.writer.delete(&key.namespace, name.0, live).await? {
+            self.deeds.note(key, "deleted", name.0, &name.1);
+        }
+        Ok(())
     }
 
     fn remember(&self, key: &ClusterKey, object: &Object, stored: &DynamicObject) {

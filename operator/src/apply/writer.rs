@@ -11,6 +11,7 @@ use kube::{Client, ResourceExt};
 use serde_json::Value;
 use telecom_crds::TelecomCluster;
 use tracing::Instrument as _;
+use tracing::field::{Empty, display};
 
 use crate::kinds::Kind;
 use crate::leader::Leadership;
@@ -65,6 +66,16 @@ fn told(error: &kube::Error) -> String {
 }
 
 impl WriteError {
+    /// What sort of failure it was, as the attribute `error.type` has it: the code of an answer, or a word.
+    fn type_(&self) -> String {
+        let code = self.status().map(|status| status.code.to_string());
+        code.unwrap_or_else(|| match self {
+            Self::NotLeader => "not_leader".to_owned(),
+            Self::Timeout { .. } => "timeout".to_owned(),
+            Self::Api { .. } => "_OTHER".to_owned(),
+        })
+    }
+
     /// The apiserver's own status, where it gave one.
     pub fn status(&self) -> Option<&kube::core::Status> {
         match self {
@@ -108,7 +119,9 @@ impl Writer {
         let params = PatchParams::apply(manager).force();
         let patch = Patch::Apply(object);
         let sent = api.patch(name, &params, &patch);
-        let stored = self.guard("apply", kind.as_str(), name, sent).await?;
+        let stored = self
+            .guard("apply", kind.as_str(), (namespace, name), sent)
+            .await?;
         self.metrics.applied(kind);
         Ok(stored)
     }
@@ -133,7 +146,9 @@ impl Writer {
             source: kube::Error::SerdeError(source),
         })?;
         let sent = api.create(&params, &parsed);
-        let stored = self.guard("create", kind.as_str(), name, sent).await?;
+        let stored = self
+            .guard("create", kind.as_str(), (namespace, name), sent)
+            .await?;
         self.metrics.applied(kind);
         Ok(stored)
     }
@@ -152,18 +167,21 @@ impl Writer {
             ..PatchParams::default()
         };
         let sent = api.patch(name, &params, patch);
-        let stored = self.guard("patch", kind.as_str(), name, sent).await?;
+        let stored = self
+            .guard("patch", kind.as_str(), (namespace, name), sent)
+            .await?;
         self.metrics.applied(kind);
         Ok(stored)
     }
 
-    /// Deletes exactly the object that was seen; one that is gone or has changed since is left to the watch.
+    /// Deletes exactly the object that was seen; one that is gone or has changed since is left to the watch. False if
+    /// it was.
     pub async fn delete(
         &self,
         namespace: &str,
         kind: Kind,
         seen: &DynamicObject,
-    ) -> Result<(), WriteError> {
+    ) -> Result<bool, WriteError> {
         let name = seen.name_any();
         let api = self.api(namespace, kind);
         let params = DeleteParams {
@@ -175,17 +193,17 @@ impl Writer {
             ..DeleteParams::default()
         };
         let sent = api.delete(&name, &params);
-        match self.guard("delete", kind.as_str(), &name, sent).await {
-            Ok(_) => {
-                tracing::info!(%kind, name, namespace, "deleted");
-                Ok(())
-            }
+        match self
+            .guard("delete", kind.as_str(), (namespace, &name), sent)
+            .await
+        {
+            Ok(_) => Ok(true),
             Err(error)
                 if error
                     .status()
                     .is_some_and(|status| status.is_not_found() || status.is_conflict()) =>
             {
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(error),
         }
@@ -202,8 +220,8 @@ impl Writer {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let patch = Patch::Apply(object);
         let sent = api.patch_status(name, &params, &patch);
-        self.guard("apply the status of", "TelecomCluster", name, sent)
-            .await
+        let what = ("apply the status of", "TelecomCluster");
+        self.guard(what.0, what.1, (namespace, name), sent).await
     }
 
     /// Applies conditions of a cluster that cannot be read, beside the ones that are there: by a manager
@@ -242,8 +260,8 @@ impl Writer {
         let params = PatchParams::apply(manager).force();
         let patch = Patch::Apply(object);
         let sent = api.patch_status(name, &params, &patch);
-        self.guard("apply the status of", "TelecomCluster", name, sent)
-            .await?;
+        let what = ("apply the status of", "TelecomCluster");
+        self.guard(what.0, what.1, (namespace, name), sent).await?;
         Ok(())
     }
 
@@ -255,7 +273,7 @@ impl Writer {
         &self,
         verb: &'static str,
         kind: &'static str,
-        name: &str,
+        (namespace, name): (&str, &str),
         sent: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, WriteError> {
         let deadline = self.leadership.deadline().ok_or(WriteError::NotLeader)?;
@@ -264,10 +282,17 @@ impl Writer {
             "write",
             otel.name = format_args!("{verb} {kind}"),
             otel.kind = "client",
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+            "error.type" = Empty,
+            "k8s.namespace.name" = namespace,
+            "k8s.object.kind" = kind,
             "k8s.object.name" = name,
         );
         let name = name.to_owned();
-        match tokio::time::timeout(left, sent.instrument(span)).await {
+        let begun = Instant::now();
+        let answer = tokio::time::timeout(left, sent.instrument(span.clone())).await;
+        let written = match answer {
             Ok(Ok(stored)) => Ok(stored),
             Ok(Err(source)) => Err(WriteError::Api {
                 verb,
@@ -276,6 +301,18 @@ impl Writer {
                 source,
             }),
             Err(_) => Err(WriteError::Timeout { verb, kind, name }),
+        };
+        // To the microsecond.
+        let duration_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        span.in_scope(|| match &written {
+            Ok(_) => tracing::debug!(duration_ms, "written"),
+            Err(error) => tracing::debug!(duration_ms, %error, "not written"),
+        });
+        if let Err(error) = &written {
+            span.record("otel.status_code", "ERROR");
+            span.record("otel.status_description", display(error));
+            span.record("error.type", display(error.type_()));
         }
+        written
     }
 }

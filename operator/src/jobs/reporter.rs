@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
-use kube::runtime::events::Event;
+use kube::runtime::events::{Event, EventType};
 use serde_json::{Value, json};
 use telecom_crds::{JobName, TelecomCluster, TelecomClusterStatus};
 use tokio::sync::Notify;
@@ -72,7 +72,7 @@ impl Reporter {
     /// Takes an event.
     pub fn tell(&self, inputs: &Inputs, job: Option<JobName>, notice: &Notice) {
         let note = notice.sentence(job);
-        tracing::info!(cluster = %inputs.key, reason = notice.reason(), "{note}");
+        log(&inputs.key, job, notice, &note);
         let event = Event {
             type_: notice.type_(),
             reason: notice.reason().to_owned(),
@@ -173,6 +173,17 @@ impl Reporter {
                 false
             }
         }
+    }
+}
+
+/// The line beside the event. That a run overlaps the next slot is told whenever a streak of such begins: a server that
+/// is just fast enough would fill the log.
+fn log(cluster: &ClusterKey, job: Option<JobName>, notice: &Notice, note: &str) {
+    let (job, reason) = (job.map_or("", JobName::as_str), notice.reason());
+    match (notice, notice.type_()) {
+        (Notice::AlreadyActive { .. }, _) => tracing::debug!(%cluster, job, reason, "{note}"),
+        (_, EventType::Normal) => tracing::info!(%cluster, job, reason, "{note}"),
+        (_, EventType::Warning) => tracing::warn!(%cluster, job, reason, "{note}"),
     }
 }
 

@@ -14,6 +14,8 @@ use tokio::sync::Mutex;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::run::{Refusal, Run, RunKey, States};
 use crate::names;
@@ -32,6 +34,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// A connection that answers no ping for so long is a dead one.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// What is asked.
+const SERVICE: &str = "telecom.v1.JobManage";
+
 type Authorization = MetadataValue<Ascii>;
 type Client = JobManageClient<Channel>;
 
@@ -39,6 +44,8 @@ type Client = JobManageClient<Channel>;
 #[derive(Clone)]
 pub struct Server {
     channel: Channel,
+    /// Host and port.
+    address: (String, u16),
     token: Arc<Token>,
     uid: String,
 }
@@ -66,7 +73,10 @@ impl Server {
             .keep_alive_timeout(KEEP_ALIVE)
             .user_agent(concat!("telecom-operator/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| Refusal::Unavailable(error.to_string()))?;
+        let uri = endpoint.uri();
+        let place = (uri.host().unwrap_or_default(), uri.port_u16());
         Ok(Self {
+            address: (place.0.to_owned(), place.1.unwrap_or_default()),
             channel: endpoint.connect_lazy(),
             token: Arc::new(Token {
                 apiserver,
@@ -91,7 +101,7 @@ impl Server {
             cluster_uid: self.uid.clone(),
         };
         let send = |mut client: Client, request| async move { client.run_job(request).await };
-        let reply = self.ask(message, send).await?;
+        let reply = self.ask("RunJob", message, send).await?;
         let nothing = || Refusal::Unavailable("the server's answer has no run".to_owned());
         run(reply.run.ok_or_else(nothing)?, reply.started).ok_or_else(nothing)
     }
@@ -103,7 +113,7 @@ impl Server {
         };
         let send =
             |mut client: Client, request| async move { client.get_job_states(request).await };
-        let reply = self.ask(message, send).await?;
+        let reply = self.ask("GetJobStates", message, send).await?;
         let nothing = || Refusal::Unavailable("the server's answer has no time".to_owned());
         let jobs = reply
             .states
@@ -115,25 +125,51 @@ impl Server {
         })
     }
 
+    fn span(&self, method: &'static str) -> Span {
+        let (host, port) = &self.address;
+        tracing::info_span!(
+            "rpc",
+            otel.name = format_args!("{SERVICE}/{method}"),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+            rpc.system = "grpc",
+            rpc.service = SERVICE,
+            rpc.method = method,
+            rpc.grpc.status_code = Empty,
+            server.address = host,
+            server.port = port,
+        )
+    }
+
     /// Asks with the token; once more with a new one if the Secret has another by now.
     async fn ask<M: Clone, R, F>(
         &self,
+        method: &'static str,
         message: M,
         send: impl Fn(Client, Request<M>) -> F,
     ) -> Result<R, Refusal>
     where
         F: Future<Output = Result<tonic::Response<R>, Status>>,
     {
-        let client = || JobManageClient::new(self.channel.clone());
+        let ask = async |message: M, token: &Authorization| {
+            let span = self.span(method);
+            let client = JobManageClient::new(self.channel.clone());
+            // Inside the span, so that it is the one that the server goes on from.
+            let answer = async { send(client, request(message, token)).await };
+            let answer = answer.instrument(span.clone()).await;
+            span.in_scope(|| record(&answer));
+            answer
+        };
         let first = self.token.get(None).await?;
-        let answer = send(client(), request(message.clone(), &first)).await;
+        let answer = ask(message.clone(), &first).await;
         let answer = match answer {
             Err(status) if status.code() == Code::Unauthenticated => {
                 let second = self.token.get(Some(&first)).await?;
                 if second == first {
                     Err(status)
                 } else {
-                    send(client(), request(message, &second)).await
+                    ask(message, &second).await
                 }
             }
             answer => answer,
@@ -141,6 +177,18 @@ impl Server {
         answer
             .map(tonic::Response::into_inner)
             .map_err(|status| refusal(&status))
+    }
+}
+
+/// As <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/> has it: any code but OK is an error of the one who asked.
+fn record<R>(answer: &Result<tonic::Response<R>, Status>) {
+    let span = Span::current();
+    let code = answer.as_ref().err().map_or(Code::Ok, Status::code);
+    span.record("rpc.grpc.status_code", i64::from(code as i32));
+    tracing::debug!(?code, "the server was asked");
+    if let Err(status) = answer {
+        span.record("otel.status_code", "ERROR");
+        span.record("otel.status_description", status.message());
     }
 }
 

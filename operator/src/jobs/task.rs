@@ -1,5 +1,6 @@
 //! Drives the loops of one cluster: sleeps until something is due, asks, and passes on what comes of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,16 +12,18 @@ use kube::Client;
 use telecom_crds::{JobExecution, JobName};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::cluster::{ClusterLoops, Step};
 use super::inputs::Inputs;
 use super::job::{Ask, Happened, JobLoop};
+use super::period::Periods;
 use super::pods::Pods;
 use super::reporter::Reporter;
-use super::run::{Refusal, Run, RunKey, States};
+use super::run::{Refusal, Run, RunKey, RunState, States};
 use super::server::Server;
-use crate::metrics::{JobMetrics, RunResult};
+use crate::metrics::{JobMetrics, RunResult, Standing};
 
 /// Questions that are being sent at a time, over all clusters.
 const PLACES: usize = 512;
@@ -66,6 +69,10 @@ struct Worker {
     inputs: Arc<Inputs>,
     server: Option<(String, Server)>,
     calls: FuturesUnordered<BoxFuture<'static, Answer>>,
+    periods: Periods,
+    shown: BTreeMap<JobName, Standing>,
+    /// The spans of runs that go on.
+    runs: BTreeMap<JobName, (RunKey, Span)>,
 }
 
 /// Works until the inputs end.
@@ -77,14 +84,24 @@ pub async fn run(tools: Arc<Tools>, mut inputs: watch::Receiver<Arc<Inputs>>) {
         inputs: first,
         server: None,
         calls: FuturesUnordered::new(),
+        periods: Periods::default(),
+        shown: BTreeMap::new(),
+        runs: BTreeMap::new(),
         tools,
     };
     let mut step = worker.loops.look(Timestamp::now());
+    let mut cause = Span::none();
     loop {
         let pause = pause(step.wake, Timestamp::now());
-        worker.carry_out(step);
+        // What is told of a run can be found by its trace.
+        cause.in_scope(|| worker.carry_out(step));
+        worker.show(Timestamp::now());
+        cause = Span::none();
         step = tokio::select! {
-            Some(answer) = worker.calls.next(), if !worker.calls.is_empty() => worker.take(answer),
+            Some(answer) = worker.calls.next(), if !worker.calls.is_empty() => {
+                cause = worker.span_of(&answer);
+                worker.take(answer)
+            }
             changed = inputs.changed() => {
                 if changed.is_err() {
                     return;
@@ -107,11 +124,32 @@ fn pause(wake: Option<Timestamp>, now: Timestamp) -> Duration {
 }
 
 impl Worker {
+    /// The span of the run that an answer is about.
+    fn span_of(&self, answer: &Answer) -> Span {
+        match answer {
+            Answer::Run(job, key, _) => {
+                let run = self.runs.get(job).filter(|(running, _)| running == key);
+                run.map_or_else(Span::none, |(_, span)| span.clone())
+            }
+            Answer::States(_) => Span::none(),
+        }
+    }
+
     /// Takes an answer up, and looks at everything once more.
     fn take(&mut self, answer: Answer) -> Step {
         let now = Timestamp::now();
         match answer {
-            Answer::Run(job, key, answer) => self.loops.answer(job, &key, answer, now),
+            Answer::Run(job, key, answer) => {
+                let (running, failure) = (is_running(&answer), failure(&answer));
+                let step = self.loops.answer(job, &key, answer, now);
+                // Who does not answer how a run stands has not ended it.
+                let out_of_sight =
+                    failure.is_some() && self.loops.job(job).is_some_and(JobLoop::is_active);
+                if !running && !out_of_sight {
+                    self.end_span(job, failure);
+                }
+                step
+            }
             Answer::States(answer) => self.loops.learn(answer, now),
         }
     }
@@ -145,14 +183,27 @@ impl Worker {
                 Happened::Failed(took) => metrics.ended(key, *job, RunResult::Failed, *took),
                 Happened::Missed(slots) => metrics.missed(key, *job, *slots),
             }
-            if let Some(record) = self.loops.job(*job).map(JobLoop::record) {
-                let seconds = |at: Timestamp| at.as_duration().as_secs_f64();
-                metrics.show(
-                    key,
-                    *job,
-                    record.last_success.map(seconds),
-                    record.consecutive_failures,
-                );
+        }
+    }
+
+    /// Shows how the jobs stand, where that has changed.
+    fn show(&mut self, now: Timestamp) {
+        let periods = self.periods.of(&self.loops, now);
+        // What a status remembers may be minutes old: the server is asked first.
+        if !self.loops.has_begun(now) {
+            return;
+        }
+        for (job, period) in periods {
+            let Some(record) = self.loops.job(job).map(JobLoop::record) else {
+                continue;
+            };
+            let standing = Standing {
+                last_success: record.last_success.map(|at| at.as_duration().as_secs_f64()),
+                failures: record.consecutive_failures,
+                period: period.map(|period| period.as_secs_f64()),
+            };
+            if self.shown.insert(job, standing) != Some(standing) {
+                self.tools.metrics.show(&self.inputs.key, job, standing);
             }
         }
     }
@@ -162,13 +213,7 @@ impl Worker {
         let tools = Arc::clone(&self.tools);
         let inputs = Arc::clone(&self.inputs);
         let settings = self.loops.job(job).map(|job| Arc::clone(job.settings()));
-        let span = tracing::info_span!(
-            "ask for a run",
-            otel.name = format_args!("ask for {job}"),
-            "k8s.namespace.name" = inputs.key.namespace,
-            "telecom.cluster" = inputs.key.name,
-            job = job.as_str(),
-        );
+        let span = self.run_span(job, &ask.key);
         let asked = async move {
             let key = ask.key.clone();
             let Some(settings) = settings else {
@@ -190,13 +235,50 @@ impl Worker {
         Box::pin(asked.instrument(span))
     }
 
+    fn end_span(&mut self, job: JobName, failure: Option<String>) {
+        if let (Some((_, span)), Some(failure)) = (self.runs.remove(&job), failure) {
+            span.record("otel.status_code", "ERROR");
+            span.record("otel.status_description", failure);
+        }
+    }
+
+    /// One span for a run, however often it is asked how that stands: the beginning of its trace.
+    fn run_span(&mut self, job: JobName, key: &RunKey) -> Span {
+        if let Some((running, span)) = self.runs.get(&job)
+            && running == key
+        {
+            return span.clone();
+        }
+        let cluster = &self.inputs.key;
+        let span = tracing::info_span!(
+            parent: None,
+            "run",
+            otel.name = format_args!("run {job}"),
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+            "k8s.namespace.name" = cluster.namespace,
+            "telecom.cluster" = cluster.name,
+            job = job.as_str(),
+            key = display(key),
+        );
+        self.runs.insert(job, (key.clone(), span.clone()));
+        span
+    }
+
     fn ask_for_the_past(&mut self) -> BoxFuture<'static, Answer> {
         let server = self.server();
         let tools = Arc::clone(&self.tools);
-        Box::pin(async move {
+        let span = tracing::info_span!(
+            parent: None,
+            "ask what ran",
+            "k8s.namespace.name" = self.inputs.key.namespace,
+            "telecom.cluster" = self.inputs.key.name,
+        );
+        let asked = async move {
             let answer = async { server?.states().await };
             Answer::States(in_place(&tools.places, answer).await)
-        })
+        };
+        Box::pin(asked.instrument(span))
     }
 
     /// The server at its address of now.
@@ -217,6 +299,24 @@ impl Worker {
         let server = Server::new(self.tools.client.clone(), key, uid, address)?;
         self.server = Some((address.clone(), server.clone()));
         Ok(server)
+    }
+}
+
+fn is_running(answer: &Result<Run, Refusal>) -> bool {
+    answer
+        .as_ref()
+        .is_ok_and(|run| matches!(run.state, RunState::Running))
+}
+
+/// Why there was no run, or how it failed; that another has it is no failure.
+fn failure(answer: &Result<Run, Refusal>) -> Option<String> {
+    match answer {
+        Ok(run) => match &run.state {
+            RunState::Failed { error } => Some(error.clone()),
+            RunState::Running | RunState::Succeeded { .. } => None,
+        },
+        Err(Refusal::JobActive { .. } | Refusal::Superseded { .. }) => None,
+        Err(refusal) => Some(refusal.to_string()),
     }
 }
 

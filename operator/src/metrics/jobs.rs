@@ -30,6 +30,17 @@ impl RunResult {
     }
 }
 
+/// How a job stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// The last success in seconds since 1970, if there was one.
+    pub last_success: Option<f64>,
+    /// Runs that failed since.
+    pub failures: u32,
+    /// How often it should run, in seconds; `None` while that cannot be said.
+    pub period: Option<f64>,
+}
+
 /// Metrics of the jobs of all clusters, as this process sees them.
 #[derive(Clone, Debug)]
 pub struct JobMetrics {
@@ -37,6 +48,7 @@ pub struct JobMetrics {
     missed: IntCounterVec,
     last_success: GaugeVec,
     failures: IntGaugeVec,
+    period: GaugeVec,
     skew: HistogramVec,
     duration: HistogramVec,
 }
@@ -73,6 +85,13 @@ impl JobMetrics {
                 ),
                 &CLUSTER_AND_JOB,
             )?,
+            period: GaugeVec::new(
+                Opts::new(
+                    "telecom_operator_job_period_seconds",
+                    "The longer of the times before and after the job's latest slot; absent while it is not to run.",
+                ),
+                &CLUSTER_AND_JOB,
+            )?,
             skew: HistogramVec::new(
                 HistogramOpts::new(
                     "telecom_operator_job_skew_seconds",
@@ -98,6 +117,7 @@ impl JobMetrics {
         registry.register(Box::new(this.missed.clone()))?;
         registry.register(Box::new(this.last_success.clone()))?;
         registry.register(Box::new(this.failures.clone()))?;
+        registry.register(Box::new(this.period.clone()))?;
         registry.register(Box::new(this.skew.clone()))?;
         registry.register(Box::new(this.duration.clone()))?;
         for job in JobName::ALL {
@@ -146,23 +166,25 @@ impl JobMetrics {
             .observe(skew.max(0.0));
     }
 
-    /// Shows how a job stands: the last success in seconds since 1970, if there was one.
-    pub fn show(
-        &self,
-        cluster: &ClusterKey,
-        job: JobName,
-        last_success: Option<f64>,
-        failures: u32,
-    ) {
+    /// Shows how a job stands.
+    pub fn show(&self, cluster: &ClusterKey, job: JobName, standing: Standing) {
         let labels = labels(cluster, job);
+        let Standing {
+            last_success,
+            failures,
+            period,
+        } = standing;
         if let Some(last_success) = last_success {
-            self.last_success
-                .with_label_values(&labels)
-                .set(last_success);
+            let gauge = self.last_success.with_label_values(&labels);
+            gauge.set(last_success);
         }
-        self.failures
-            .with_label_values(&labels)
-            .set(failures.into());
+        let gauge = self.failures.with_label_values(&labels);
+        gauge.set(failures.into());
+        match period {
+            Some(period) => self.period.with_label_values(&labels).set(period),
+            // What was never made cannot be removed, and need not be.
+            None => drop(self.period.remove_label_values(&labels)),
+        }
     }
 
     /// Drops the series of a cluster that is gone.
@@ -173,6 +195,7 @@ impl JobMetrics {
             let _ = self.missed.remove_label_values(&labels);
             let _ = self.last_success.remove_label_values(&labels);
             let _ = self.failures.remove_label_values(&labels);
+            let _ = self.period.remove_label_values(&labels);
             let [namespace, name, job] = labels;
             for result in RunResult::ALL {
                 let _ = self

@@ -238,6 +238,8 @@ impl Hands<'_> {
             HAND_OVER_MANAGER,
         );
         let stored = sent.await?;
+        let deeds = &self.context.applier.deeds;
+        deeds.note(self.key, "handed over", Kind::Deployment, &hand_over.name);
         self.context.stores.note(Kind::Deployment, stored);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Writes the status where it has changed, and tells the edges of its conditions.
 
 use kube::Resource;
+use kube::runtime::events::EventType;
 use serde_json::json;
 use telecom_crds::{ConditionType, Endpoints, TelecomCluster, TelecomClusterStatus};
 
@@ -53,9 +54,11 @@ pub(super) async fn report(
         Err(error) => return Err(error),
     };
     context.written.wrote(key, &stored);
+    context.applier.deeds.reported(key);
     for finding in findings {
         let reason = status::reason_before(&before.conditions, finding.kind);
         if let Some(type_) = events::edge(finding.kind, reason, finding.reason) {
+            log(key, finding, type_);
             context
                 .events
                 .publish(&look.cluster.object_ref(&()), finding, type_)
@@ -63,6 +66,25 @@ pub(super) async fn report(
         }
     }
     Ok(())
+}
+
+/// The edge as the log has it, beside the event.
+fn log(key: &ClusterKey, finding: &Finding, type_: EventType) {
+    let Finding {
+        kind,
+        verdict,
+        reason,
+        message,
+    } = finding;
+    let (condition, status, reason) = (kind.as_str(), verdict.as_str(), reason.as_str());
+    match type_ {
+        EventType::Normal => {
+            tracing::info!(cluster = %key, condition, status, reason, "{message}");
+        }
+        EventType::Warning => {
+            tracing::warn!(cluster = %key, condition, status, reason, "{message}");
+        }
+    }
 }
 
 /// A status without what the job loops write.

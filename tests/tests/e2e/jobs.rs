@@ -15,6 +15,7 @@ use telecom_tests::{cluster, operator, telecom};
 
 mod identity;
 mod kills;
+mod periods;
 
 /// What the status says of a job.
 async fn status(s: &Scenario, job: &str) -> Result<JobStatus> {

@@ -1,18 +1,17 @@
-//! The two programs themselves: what the server and the operator send of their own work.
+//! The server itself: what it sends of its own work.
 
 use std::process::{Child, Command, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use telecom_proto::v1::ListNodeServersRequest;
 use telecom_telemetry::Protocol;
-use telecom_tests::operator::{Operator, SHARD, Settings, binary};
-use telecom_tests::scenario::scenario;
+use telecom_tests::operator::binary;
 use telecom_tests::{postgres, telecom, tokens};
 
-use super::collector::{Collector, Place, attribute};
+use telecom_tests::collector::{Collector, Place, attribute};
 
 /// A server process; killed when dropped.
-struct Server(Child);
+pub struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -22,7 +21,8 @@ impl Drop for Server {
     }
 }
 
-fn serve(place: &Place<'_>, grpc: &str, http: &str) -> Server {
+/// Starts one that sends everything to `place`.
+pub fn serve(place: &Place<'_>, grpc: &str, http: &str, operator_token: &str) -> Server {
     let protocol = match place.protocol {
         Protocol::Grpc => "grpc",
         Protocol::Http => "http",
@@ -31,6 +31,7 @@ fn serve(place: &Place<'_>, grpc: &str, http: &str) -> Server {
         .args(["serve", "--migrate"])
         .env("TELECOM__DATABASE__URL", postgres::shared().database())
         .env("TELECOM__AUTH__JWT_SECRET", tokens::JWT_SECRET)
+        .env("TELECOM__AUTH__OPERATOR_TOKEN", operator_token)
         .env("TELECOM__GRPC__LISTEN", grpc)
         .env("TELECOM__HTTP__LISTEN", http)
         .env("TELECOM__METRICS__EXPORT_INTERVAL_SECS", "1")
@@ -45,7 +46,8 @@ fn serve(place: &Place<'_>, grpc: &str, http: &str) -> Server {
     Server(child)
 }
 
-fn names(items: &[Value]) -> Vec<&str> {
+/// The names of spans or metrics.
+pub fn names(items: &[Value]) -> Vec<&str> {
     items
         .iter()
         .filter_map(|item| item["name"].as_str())
@@ -61,7 +63,7 @@ async fn the_server_sends_spans_metrics_and_logs_of_a_call(#[case] protocol: Pro
     let collector = Collector::start(&place);
     let grpc = format!("127.0.0.1:{}", postgres::free_port().unwrap());
     let http = format!("127.0.0.1:{}", postgres::free_port().unwrap());
-    let _server = serve(&place, &grpc, &http);
+    let _server = serve(&place, &grpc, &http, "the-operators-token-of-this-test");
     let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while !matches!(
         telecom::get(http.parse().unwrap(), "/healthz/ready", None).await,
@@ -101,48 +103,4 @@ async fn the_server_sends_spans_metrics_and_logs_of_a_call(#[case] protocol: Pro
     collector.wait_for(Collector::log_records, |records| {
         records.iter().any(|record| record["traceId"] == trace)
     });
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_operator_sends_a_span_for_each_reconcile_and_each_write() {
-    scenario("otlp", async |s| {
-        let place = Place::new(Protocol::Grpc);
-        let collector = Collector::start(&place);
-        let url = place.url();
-        let mut settings = Settings::shard(&s.namespace, &s.namespace, "traced");
-        settings.arguments = ["--otlp-endpoint", &url, "--otlp-sample-ratio", "1"]
-            .map(String::from)
-            .into();
-        let _operator = Operator::start(&settings)?;
-        let labels = json!({SHARD: s.namespace});
-        s.apply_labelled("demo", labels, json!({"replicas": 0}))
-            .await?;
-
-        let spans = collector.wait_for(Collector::spans, |spans| {
-            let names = names(spans);
-            names.contains(&"reconcile") && names.contains(&"apply Service")
-        });
-        let write = spans
-            .iter()
-            .find(|span| span["name"] == "apply Service")
-            .unwrap();
-        let reconcile = spans
-            .iter()
-            .find(|span| span["spanId"] == write["parentSpanId"]);
-        assert_eq!(
-            reconcile.map(|span| &span["name"]),
-            Some(&json!("reconcile"))
-        );
-        assert_eq!(
-            attribute(&write["resource"], "service.name"),
-            Some("telecom-operator")
-        );
-        collector.wait_for(Collector::metrics, |requests| {
-            requests
-                .iter()
-                .any(|metrics| names(metrics).contains(&"telecom_operator_applies_total"))
-        });
-        Ok(())
-    })
-    .await;
 }

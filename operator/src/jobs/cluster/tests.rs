@@ -12,6 +12,7 @@ use crate::jobs::run::{Past, RunState, States};
 use crate::jobs::settings::JobSettings;
 use crate::stores::ClusterKey;
 
+mod periods;
 mod status;
 mod walks;
 
