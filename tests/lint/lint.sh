@@ -32,6 +32,7 @@ check_proto() { buf lint proto; }
 check_breaking() { buf breaking proto --against proto/telecom.v1.binpb; }
 check_charts() { tests/lint/charts.sh; }
 check_rules() { tests/lint/rules.sh; }
+check_dashboards() { tests/lint/dashboards.sh; }
 
 # The advisory database is a git repository: where it cannot be reached, that is said, not hidden.
 check_advisories() {
@@ -94,7 +95,7 @@ run() {
 
 checks=("$@")
 if [ $# -eq 0 ]; then
-    checks=(rustfmt words length opening shellcheck proto breaking dependencies advisories unused charts rules clippy)
+    checks=(rustfmt words length opening shellcheck proto breaking dependencies advisories unused charts rules dashboards clippy)
 fi
 failures=()
 log=$(mktemp)

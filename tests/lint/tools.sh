@@ -47,6 +47,16 @@ from_go() {
     stamp go "$version"
 }
 
+# What holds dashboards against Grafana's types.
+dashboards() {
+    local source=tests/lint/dashboards key
+    key=$(cat "$source"/{go.mod,go.sum,main.go} | sha256sum | cut -c1-12)
+    pinned dashboards "$key" && return
+    echo "lint tools: building the check of dashboards"
+    (cd "$source" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$tools/bin/dashboards" .)
+    stamp dashboards "$key"
+}
+
 # What kubeconform checks against: Kubernetes' and Prometheus Operator's types, from their Go
 # modules, and our own.
 schemas() {
@@ -81,4 +91,5 @@ from_cargo cargo-machete "$CARGO_MACHETE"
 from_cargo cargo-deny "$CARGO_DENY"
 rm -rf "$cache/lint-target"
 from_go
+dashboards
 schemas

@@ -1,0 +1,90 @@
+"""Is it well? One look at a TelecomCluster, and the way to the other dashboards."""
+
+from panels import at_least, at_most, bars, dashboard, graph, quantiles, row, stat, table
+
+# Answers that tell of trouble in the server, not of a mistake of the caller.
+TROUBLE = 'code=~"UNKNOWN|INTERNAL|UNAVAILABLE|DATA_LOSS|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED"'
+
+BOARD = dashboard(
+    "telecom-overview", "Overview", "A TelecomCluster at one look: what it says of itself, requests, nodes, calls, jobs, processes.",
+    [
+        row(
+            "Is it well?",
+            stat("Ready", "What the operator says of the cluster; its condition Ready. Empty without an operator.",
+                 'max(telecom_operator_condition{O, type="Ready", status="True"})', steps=at_most(1), width=3,
+                 names=[(1, "Ready", "green"), (0, "Not ready", "red")]),
+            stat("Servers down", "Servers that Prometheus knows of and cannot scrape.", "count(up{S}) - sum(up{S})", steps=at_least(1), width=3),
+            stat("Alerts", "Alerts of this cluster that fire, whoever has made their rules.",
+                 '(count(ALERTS{S, alertstate="firing"}) or vector(0)) + (count(ALERTS{O, alertstate="firing", telecom_dev_cluster=""}) or vector(0))',
+                 steps=at_least(5, 1), width=3),
+            stat("Requests in trouble", "Share of gRPC requests of the last five minutes with an answer that is the server's fault. 0 without requests.",
+                 f"(sum(rate(telecom_grpc_requests_total{{S, {TROUBLE}}}[5m])) / (sum(rate(telecom_grpc_requests_total{{S}}[5m])) > 0)) or vector(0)",
+                 unit="percentunit", decimals=2, steps=at_least(0.05, 0.01), width=3),
+            stat("Heartbeat, 99 %", "99 of 100 heartbeats of the last five minutes were answered within. Empty without nodes.",
+                 'histogram_quantile(0.99, sum by (le) (rate(telecom_grpc_request_duration_seconds_bucket{S, method="Heartbeat"}[5m])))',
+                 unit="s", steps=at_least(1, 0.25), width=3),
+            stat("Nodes offline", "Node servers whose heartbeats stay away; those in maintenance are not counted.",
+                 'max(telecom_nodes{S, status="offline"})', steps=at_least(5, 1), width=3),
+            stat("Billing lag", "Age of the oldest usage that is not billed; 0 when all is.",
+                 "max(telecom_billing_lag_seconds{S})", unit="s", steps=at_least(300, 60), width=3),
+            stat("Events waiting", "Events that are not published yet.",
+                 "sum(max by (route) (telecom_outbox_pending{S}))", steps=at_least(10000, 1000), width=3),
+        ),
+        row(
+            "Requests",
+            graph("gRPC requests", "Answered each second, of the six methods that were called most in the time shown.",
+                  [("sum by (method) (rate(telecom_grpc_requests_total{S}[$__rate_interval])) "
+                    "and topk(6, sum by (method) (increase(telecom_grpc_requests_total{S}[$__range] @ end())))", "{{method}}")], unit="reqps"),
+            graph("gRPC requests not OK", "By code. ALREADY_EXISTS, NOT_FOUND and the like are the caller's; see `Requests in trouble` for the server's. Empty while all are OK.",
+                  [('sum by (code) (rate(telecom_grpc_requests_total{S, code!="OK"}[$__rate_interval])) > 0', "{{code}}")], unit="reqps"),
+            graph("gRPC duration", "From header to answer, of all methods.",
+                  quantiles("telecom_grpc_request_duration_seconds", "S"), unit="s"),
+            graph("HTTP requests", "By route and code: probes, scrapes, records of calls.",
+                  [("sum by (route, code) (rate(telecom_http_requests_total{S}[$__rate_interval])) > 0", "{{route}} {{code}}")], unit="reqps"),
+            graph("Requests going on", "gRPC requests that are being worked on, by server; a stream counts until it has begun.",
+                  [("sum by (instance) (telecom_grpc_in_flight{S})", "{{instance}}")]),
+            graph("Connections", "Open connections by port, and how many were closed at once, each second, by the reason.",
+                  [("sum by (port) (telecom_connections_open{S})", "{{port}} open"),
+                   ("sum by (port, reason) (rate(telecom_connections_refused_total{S}[$__rate_interval])) > 0", "{{port}} {{reason}}")]),
+        ),
+        row(
+            "Network",
+            graph("Nodes", "Node servers by status.", [("max by (status) (telecom_nodes{S})", "{{status}}")], stack=True),
+            graph("Traffic", "Bytes that nodes reported, each second, as they were used.",
+                  [('sum by (direction) (rate(telecom_usage_bytes_total{S, kind="raw"}[$__rate_interval]))', "{{direction}}")], unit="Bps"),
+            graph("Access", "From a change of access until it was sent to a node that watches. A gap: nothing was sent. Empty while nothing was sent.",
+                  quantiles("telecom_access_lag_seconds", "S", shares=(0.5, 0.95)), unit="s"),
+        ),
+        row(
+            "Calls",
+            graph("Calls ended per second", "By result; calls as a whole, without their legs. 0 without calls.",
+                  [("sum by (result) (rate(rustpbx_calls_total{S}[$__rate_interval]))", "{{result}}")], unit="cps", stack=True),
+            graph("Answered of all calls on a trunk", "ASR of calls that ended in the last five minutes. A gap: no calls. Empty without calls, or without the chart's rules.",
+                  [("telecom:call_asr:ratio_rate5m{S}", "ASR")], unit="percentunit", top=1),
+            graph("Calls going on", "As PBXs report them. A gap: none reports. Empty without a PBX that reports.",
+                  [("max(rustpbx_active_calls{S})", "calls")]),
+        ),
+        row(
+            "Jobs and events",
+            bars("Since a job succeeded", "Time since each job last succeeded; the job's schedule says how much is too much. Empty before the first run.",
+                 "time() - max by (exported_job) (telecom_job_last_success_timestamp_seconds{S})", "{{exported_job}}", unit="s"),
+            graph("Job runs that failed", "Each minute, by job.",
+                  [('sum by (exported_job) (rate(telecom_job_runs_total{S, result="failed"}[$__rate_interval])) * 60', "{{exported_job}}")], unit="cpm"),
+            graph("Events waiting by route", "Events that are not published yet.",
+                  [("max by (route) (telecom_outbox_pending{S})", "{{route}}")]),
+        ),
+        row(
+            "Processes",
+            table("Servers", "Each server process, with its version.", "telecom_build_info{S}",
+                  {"instance": "server", "version": "version"}, value=None),
+            graph("Memory", "Resident memory of each server.", [("process_resident_memory_bytes{S}", "{{instance}}")], unit="bytes"),
+            graph("CPU", "Cores that each server uses.", [("rate(process_cpu_seconds_total{S}[$__rate_interval])", "{{instance}}")], decimals=3),
+            graph("Connections to the database", "Of all servers, by state.",
+                  [("sum by (state) (telecom_db_pool_connections{S})", "{{state}}")], stack=True),
+            graph("Telemetry dropped", "Spans, data points and log records that never reached the collector, each second. 0 without a collector.",
+                  [("sum by (signal) (rate(telecom_otlp_dropped_total{S}[$__rate_interval]))", "{{signal}}")], unit="cps"),
+            graph("Free space of the embedded database", "Of its volume. Empty without an embedded database, or without the kubelet's metrics.",
+                  [('max(kubelet_volume_stats_available_bytes{namespace="$namespace", persistentvolumeclaim="$name-postgres-data"})', "free")], unit="bytes"),
+        ),
+    ],
+)
