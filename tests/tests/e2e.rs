@@ -12,6 +12,7 @@ mod e2e {
     mod charts;
     mod configuration;
     mod cut_off;
+    mod dashboards;
     mod deletion;
     mod drift;
     mod jobs;
@@ -26,5 +27,6 @@ mod e2e {
     mod rollout;
     mod scaling;
     mod steady;
+    mod telemetry;
     mod workload;
 }

@@ -18,7 +18,7 @@ use telecom_tests::door::{Caller, Door};
 use telecom_tests::scenario::{Scenario, scenario};
 use telecom_tests::{cluster, database, telecom, tokens};
 
-use super::monitoring::prometheus;
+use super::monitoring::{prometheus, rules};
 
 /// Calls of a minute over both trunks, and of these so many are answered.
 const CALLS: usize = 10;
@@ -81,30 +81,6 @@ async fn what_a_pbx_pushes_shows_in_prometheus_rated_to_the_micro_unit() {
         same_figure(&s, &admin).await
     })
     .await;
-}
-
-/// The chart's rules, in the scenario's namespace: the local cluster's chart is installed before the kind is there.
-fn rules(s: &Scenario) -> Result<()> {
-    let chart = cluster::checkout().join("charts/telecom-operator");
-    let chart = chart.to_string_lossy();
-    let kind = "monitoring.coreos.com/v1/PrometheusRule";
-    let template = [
-        "template",
-        "calls",
-        &chart,
-        "--api-versions",
-        kind,
-        "-n",
-        &s.namespace,
-    ];
-    let show = ["-s", "templates/prometheusrule.yaml"];
-    let manifest = cluster::run("helm", &[&template[..], &show].concat())?;
-    let file = std::env::temp_dir().join(format!("{}-rules.yaml", s.namespace));
-    std::fs::write(&file, manifest)?;
-    let path = file.to_string_lossy();
-    let applied = cluster::run("kubectl", &["apply", "-n", &s.namespace, "-f", &path]);
-    std::fs::remove_file(&file)?;
-    applied.map(drop)
 }
 
 /// A PBX whose trunks have decks; its token.

@@ -31,6 +31,30 @@ pub(super) async fn prometheus(s: &Scenario, path: &str) -> Result<Value> {
     Ok(serde_json::from_str::<Value>(&body)?["data"].clone())
 }
 
+/// The chart's rules, in the scenario's namespace: the local cluster's chart is installed before the kind is there.
+pub(super) fn rules(s: &Scenario) -> Result<()> {
+    let chart = cluster::checkout().join("charts/telecom-operator");
+    let chart = chart.to_string_lossy();
+    let kind = "monitoring.coreos.com/v1/PrometheusRule";
+    let template = [
+        "template",
+        "rules",
+        &chart,
+        "--api-versions",
+        kind,
+        "-n",
+        &s.namespace,
+    ];
+    let show = ["-s", "templates/prometheusrule.yaml"];
+    let manifest = cluster::run("helm", &[&template[..], &show].concat())?;
+    let file = std::env::temp_dir().join(format!("{}-rules.yaml", s.namespace));
+    std::fs::write(&file, manifest)?;
+    let path = file.to_string_lossy();
+    let applied = cluster::run("kubectl", &["apply", "-n", &s.namespace, "-f", &path]);
+    std::fs::remove_file(&file)?;
+    applied.map(drop)
+}
+
 /// The instances of `up == 1` in the scenario's namespace.
 async fn up(s: &Scenario) -> Result<Vec<String>> {
     let query = format!("up%7Bnamespace%3D%22{}%22%7D%20%3D%3D%201", s.namespace);
