@@ -18,6 +18,7 @@ pub mod reads;
 pub mod report;
 pub mod server;
 pub mod start;
+pub mod telemetry;
 pub mod usage;
 
 /// What all rows are measured with.

@@ -1,5 +1,6 @@
 //! Heartbeats of 200 nodes, and `/metrics` with as many.
 
+use std::sync::Mutex;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -41,7 +42,8 @@ pub async fn measure(bench: &Bench, sheet: &mut Sheet) -> Result<()> {
     let channel = channel(server.grpc).await?;
     let database = load::database(&url)?;
     for round in 0..=bench.rounds {
-        let through = load::through_server(&channel, &nodes, bench.period).await?;
+        let through =
+            load::through_server(&channel, &nodes, bench.period, &Mutex::default()).await?;
         let plain = load::plain_sql(&database, &nodes, bench.period).await?;
         let scrape = scrape_milliseconds(&server).await?;
         // The first round fills caches and pools.

@@ -1,7 +1,7 @@
 //! Heartbeats as fast as they are taken: through the server, and the same statement without it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, anyhow};
@@ -24,14 +24,15 @@ pub const CALLERS: usize = 16;
 /// Connections to PostgreSQL on both sides: the server's default.
 pub const CONNECTIONS: u32 = 10;
 
-/// Heartbeats per second over gRPC.
+/// Heartbeats per second over gRPC; adds how long each took.
 pub async fn through_server(
     channel: &Channel,
     nodes: &[Registered],
     period: Duration,
+    took: &Mutex<Vec<Duration>>,
 ) -> Result<f64> {
     let next = Arc::new(AtomicUsize::new(0));
-    closed_loop(period, || {
+    closed_loop(period, took, || {
         let mut client = NodeAgentClient::new(channel.clone());
         let next = Arc::clone(&next);
         async move || {
@@ -50,7 +51,7 @@ pub async fn through_server(
 /// many connections: without gRPC and without looking up whose token it is.
 pub async fn plain_sql(database: &Database, nodes: &[Registered], period: Duration) -> Result<f64> {
     let next = Arc::new(AtomicUsize::new(0));
-    closed_loop(period, || {
+    closed_loop(period, &Mutex::default(), || {
         let next = Arc::clone(&next);
         async move || {
             let node = &nodes[next.fetch_add(1, Ordering::Relaxed) % nodes.len()];
@@ -89,7 +90,11 @@ pub async fn create_database(superuser: &str, name: &str) -> Result<()> {
 
 /// Runs [`CALLERS`] callers, each making its next call when the last one is answered.
 #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-async fn closed_loop<C>(period: Duration, caller: impl Fn() -> C) -> Result<f64>
+async fn closed_loop<C>(
+    period: Duration,
+    took: &Mutex<Vec<Duration>>,
+    caller: impl Fn() -> C,
+) -> Result<f64>
 where
     C: AsyncFnMut() -> Result<()>,
 {
@@ -99,10 +104,15 @@ where
         let mut call = caller();
         let done = &done;
         async move {
+            let mut times = Vec::new();
             while begun.elapsed() < period {
+                let asked = Instant::now();
                 call().await?;
+                times.push(asked.elapsed());
                 done.fetch_add(1, Ordering::Relaxed);
             }
+            let mut took = took.lock().map_err(|_| anyhow!("a caller panicked"))?;
+            took.append(&mut times);
             anyhow::Ok(())
         }
     });

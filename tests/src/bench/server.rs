@@ -46,10 +46,20 @@ pub struct Server {
 impl Server {
     /// Starts `binary serve --migrate` on the database and waits until it is ready.
     pub async fn start(binary: &Path, database: &str) -> Result<Self> {
+        Self::start_with(binary, database, &[]).await
+    }
+
+    /// The same with more variables.
+    pub async fn start_with(
+        binary: &Path,
+        database: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         let (grpc, http) = (free_address()?, free_address()?);
         let begun = Instant::now();
         let child = command(binary, database)
             .args(["serve", "--migrate"])
+            .envs(variables.iter().copied())
             .env("TELECOM__GRPC__LISTEN", grpc.to_string())
             .env("TELECOM__HTTP__LISTEN", http.to_string())
             .spawn()

@@ -11,7 +11,7 @@ use serde_json::json;
 use telecom_tests::bench::postgres::Postgres;
 use telecom_tests::bench::report::{Sheet, table};
 use telecom_tests::bench::{
-    Bench, access, billing, calls, heartbeats, ingest, jobs, load, reads, start,
+    Bench, access, billing, calls, heartbeats, ingest, jobs, load, reads, start, telemetry,
 };
 
 /// Measures the server beside references and prints a table.
@@ -56,6 +56,8 @@ enum Group {
     Reads,
     /// Records of calls.
     Calls,
+    /// A server with telemetry and one without.
+    Telemetry,
     /// The operator's job loops.
     Jobs,
 }
@@ -114,6 +116,7 @@ async fn measure_server(arguments: &Arguments, groups: &[Group], sheet: &mut She
             Group::Access => access::measure(&bench, sheet).await?,
             Group::Reads => reads::measure(&bench, sheet).await?,
             Group::Calls => calls::measure(&bench, sheet).await?,
+            Group::Telemetry => telemetry::measure(&bench, sheet).await?,
             // Needs no server and no PostgreSQL.
             Group::Jobs => {}
         }
