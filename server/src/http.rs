@@ -45,6 +45,8 @@ pub struct Doors {
 const HEALTH: &str = "/healthz";
 const READY: &str = "/healthz/ready";
 const METRICS: &str = "/metrics";
+const CALL_RECORDS: &str = "/v1/call-records";
+const LOG_FILTER: &str = "/v1/log-filter";
 /// The label of all paths that are no route.
 const OTHER: &str = "other";
 
@@ -65,13 +67,10 @@ pub fn router(
     let mut routes = Router::new()
         .route(HEALTH, get(health))
         .route(READY, get(ready))
-        .route(call_records::PATH, post(call_records::push))
-        .route(
-            log_filter::PATH,
-            get(log_filter::show).put(log_filter::change),
-        );
-    codes.extend(call_records::CODES.map(|code| (call_records::PATH, code)));
-    codes.extend(log_filter::CODES.map(|code| (log_filter::PATH, code)));
+        .route(CALL_RECORDS, post(call_records::push))
+        .route(LOG_FILTER, get(log_filter::show).put(log_filter::change));
+    codes.extend(call_records::CODES.map(|code| (CALL_RECORDS, code)));
+    codes.extend(log_filter::CODES.map(|code| (LOG_FILTER, code)));
     if config.enabled {
         routes = routes.route(METRICS, get(scrape));
         codes.extend([

@@ -27,8 +27,6 @@ use crate::pbxs::PbxId;
 use crate::rpc::bearer;
 use crate::store::StoreError;
 
-/// The route.
-pub(super) const PATH: &str = "/v1/call-records";
 /// Between two looks at a token that could not be checked.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Most records of one request.

@@ -17,8 +17,6 @@ use super::observe::{self, Work};
 use crate::auth::Caller;
 use crate::rpc::Authenticator;
 
-/// The route.
-pub(super) const PATH: &str = "/v1/log-filter";
 /// The codes that the route answers with.
 pub(super) const CODES: [StatusCode; 7] = [
     StatusCode::OK,

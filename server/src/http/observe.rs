@@ -9,7 +9,7 @@ use http::{Extensions, StatusCode};
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::{HEALTH, METRICS, OTHER, READY, Shared, call_records, log_filter};
+use super::{CALL_RECORDS, HEALTH, LOG_FILTER, METRICS, OTHER, READY, Shared};
 use crate::auth::Caller;
 
 /// A request that is work rather than a probe or a scrape: it has a span, which its handler enters once it knows who
@@ -43,12 +43,12 @@ pub(super) async fn record(
     next: Next,
 ) -> Response {
     let begun = Instant::now();
-    let route = [HEALTH, READY, METRICS, call_records::PATH, log_filter::PATH]
+    let route = [HEALTH, READY, METRICS, CALL_RECORDS, LOG_FILTER]
         .into_iter()
         .find(|route| *route == request.uri().path())
         .unwrap_or(OTHER);
     let method = request.method().clone();
-    let work = [call_records::PATH, log_filter::PATH].contains(&route);
+    let work = [CALL_RECORDS, LOG_FILTER].contains(&route);
     let span = if work {
         tracing::info_span!(
             "http",
