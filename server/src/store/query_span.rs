@@ -52,17 +52,19 @@ pub(super) fn name(span: &Span, sql: &str) {
 fn summary(sql: &str) -> (&str, Option<&str>) {
     let mut words = sql.split_whitespace();
     let operation = words.next().unwrap_or_default();
-    // `UPDATE table`, else whatever comes first behind one of the others.
-    if operation == "UPDATE" {
-        return (operation, words.next().map(bare));
+    let mut before = operation;
+    for word in words {
+        if matches!(before, "FROM" | "INTO" | "UPDATE" | "JOIN") && is_name(word) {
+            return (operation, Some(bare(word)));
+        }
+        before = word;
     }
-    let mut words = words.skip_while(|word| !matches!(*word, "FROM" | "INTO" | "UPDATE"));
-    let mut table = None;
-    while words.next().is_some() && table.is_none() {
-        let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
-        table = words.next().filter(is_name).map(bare);
-    }
-    (operation, table)
+    (operation, None)
+}
+
+/// Neither a statement in parentheses, nor what a function gives.
+fn is_name(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_lowercase()) && !word.contains('(')
 }
 
 /// Without what is written next to a name.
@@ -134,9 +136,13 @@ mod tests {
             ),
             (
                 "SELECT n.id FROM (SELECT id FROM unnest($1::uuid[])) n",
-                ("SELECT", Some("unnest")),
+                ("SELECT", None),
             ),
-            ("SELECT extract(epoch FROM now())", ("SELECT", Some("now"))),
+            ("SELECT extract(epoch FROM now())", ("SELECT", None)),
+            (
+                "SELECT o.id FROM unnest($1::bigint[]) AS d (id) JOIN outbox_event o ON true",
+                ("SELECT", Some("outbox_event")),
+            ),
             ("", ("", None)),
         ] {
             assert_eq!(summary(sql), expected, "{sql}");
