@@ -10,6 +10,7 @@ use kube::Resource as _;
 use kube::runtime::applier;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
+use telecom_telemetry::milliseconds;
 use tokio::sync::Semaphore;
 use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
@@ -106,8 +107,7 @@ fn conclude(
     took: Duration,
 ) -> Result<Action, Later> {
     let seconds = took.as_secs_f64();
-    // To the microsecond.
-    let duration_ms = (seconds * 1e6).round() / 1e3;
+    let duration_ms = milliseconds(took);
     let (namespace, name) = (&key.namespace, &key.name);
     let wrote = shared.context.applier.deeds.take(key).join(", ");
     match reconciled {

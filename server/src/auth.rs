@@ -127,7 +127,7 @@ impl Caller {
 
     /// The caller as the log names them: a subscriber by the first 16 digits of the SHA-256 of their id, so that
     /// lines of one can be found by who has the id, and nobody has one from the log.
-    pub fn in_log(&self) -> impl fmt::Display {
+    pub fn in_log(&self) -> String {
         match self {
             Self::User(id) => {
                 let digest = Digest::of(&id.to_string());

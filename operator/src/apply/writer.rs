@@ -10,6 +10,7 @@ use kube::api::{
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 use telecom_crds::TelecomCluster;
+use telecom_telemetry::milliseconds;
 use tracing::Instrument as _;
 use tracing::field::{Empty, display};
 
@@ -302,8 +303,7 @@ impl Writer {
             }),
             Err(_) => Err(WriteError::Timeout { verb, kind, name }),
         };
-        // To the microsecond.
-        let duration_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        let duration_ms = milliseconds(begun.elapsed());
         span.in_scope(|| match &written {
             Ok(_) => tracing::debug!(duration_ms, "written"),
             Err(error) => tracing::debug!(duration_ms, %error, "not written"),

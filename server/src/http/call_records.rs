@@ -12,12 +12,10 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use telecom_telemetry::propagation;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
-use super::observe::{self, Work};
-use super::{Shared, json_response};
+use super::{Shared, json_response, observe};
 use crate::auth::{Caller, Machine, Secret};
 use crate::call_intake::{CallIntake, PATIENCE};
 use crate::call_push::{self, Format, PushError};
@@ -56,14 +54,9 @@ pub(super) const CODES: [StatusCode; 8] = [
 pub(super) async fn push(State(shared): State<Shared>, request: Request) -> Response {
     let pushes = &shared.doors.pushes;
     let (parts, body) = request.into_parts();
-    let span = Work::of(&parts.extensions).span;
     let deadline = Instant::now() + PATIENCE;
     let pbx = caller(&pushes.machines, &parts.headers, deadline).await;
-    let known = match pbx {
-        Ok(_) => propagation::Caller::Authenticated,
-        Err(_) => propagation::Caller::Unknown,
-    };
-    propagation::continue_trace(&span, &parts.headers, known);
+    let span = observe::begin(&parts, pbx.is_ok());
     let pbx = match pbx {
         Ok(pbx) => pbx,
         Err(refusal) => return refusal.into_response(),

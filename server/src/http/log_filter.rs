@@ -8,12 +8,12 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
-use telecom_telemetry::{LogFilter, propagation};
+use telecom_telemetry::LogFilter;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::Shared;
-use super::observe::{self, Work};
+use super::observe;
 use crate::auth::Caller;
 use crate::rpc::Authenticator;
 
@@ -74,21 +74,16 @@ async fn with_administrator(
     answer: impl AsyncFnOnce(&Caller, Body) -> Response,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let work = Work::of(&parts.extensions);
     let deadline = Instant::now() + PATIENCE;
     let administrator = logs.authenticator.administrator(&parts.headers, deadline);
-    match administrator.await {
+    let administrator = administrator.await;
+    let span = observe::begin(&parts, administrator.is_ok());
+    match administrator {
         Ok(caller) => {
-            let known = propagation::Caller::Authenticated;
-            propagation::continue_trace(&work.span, &parts.headers, known);
-            let response = answer(&caller, body).instrument(work.span).await;
+            let response = answer(&caller, body).instrument(span).await;
             observe::by(response, caller)
         }
-        Err((code, why)) => {
-            let unknown = propagation::Caller::Unknown;
-            propagation::continue_trace(&work.span, &parts.headers, unknown);
-            refused(code, &why)
-        }
+        Err((code, why)) => refused(code, &why),
     }
 }
 

@@ -5,29 +5,45 @@ use std::time::{Duration, Instant};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{Extensions, StatusCode};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use telecom_telemetry::{milliseconds, propagation};
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::{CALL_RECORDS, HEALTH, LOG_FILTER, METRICS, OTHER, READY, Shared};
 use crate::auth::Caller;
 
-/// A request that is work rather than a probe or a scrape: it has a span, which its handler enters once it knows who
-/// asks.
+/// The span of a request, which its handler enters once it knows who asks.
 #[derive(Debug, Clone)]
-pub(super) struct Work {
-    /// With the names of OpenTelemetry's conventions for HTTP servers.
-    ///
-    /// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>
-    pub(super) span: Span,
+struct OfRequest(Span);
+
+/// The span of a request that came through [`record`], as part of the caller's trace if the caller is known.
+pub(super) fn begin(request: &Parts, known: bool) -> Span {
+    let span = request.extensions.get::<OfRequest>();
+    let span = span.map_or_else(Span::none, |of| of.0.clone());
+    let caller = if known {
+        propagation::Caller::Authenticated
+    } else {
+        propagation::Caller::Unknown
+    };
+    propagation::continue_trace(&span, &request.headers, caller);
+    span
 }
 
-impl Work {
-    /// Of a request that came through [`record`].
-    pub(super) fn of(extensions: &Extensions) -> Self {
-        let work = extensions.get::<Self>().cloned();
-        work.unwrap_or(Self { span: Span::none() })
-    }
+/// Work has a span, a probe or a scrape has none. The names are those of OpenTelemetry's conventions for HTTP servers.
+///
+/// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>
+fn span(method: &Method, route: &str) -> Span {
+    tracing::info_span!(
+        "http",
+        otel.name = format_args!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method.as_str(),
+        http.route = route,
+        http.response.status_code = Empty,
+    )
 }
 
 /// Notes in an answer whose request it answers.
@@ -50,21 +66,11 @@ pub(super) async fn record(
     let method = request.method().clone();
     let work = [CALL_RECORDS, LOG_FILTER].contains(&route);
     let span = if work {
-        tracing::info_span!(
-            "http",
-            otel.name = format_args!("{method} {route}"),
-            otel.kind = "server",
-            otel.status_code = Empty,
-            http.request.method = method.as_str(),
-            http.route = route,
-            http.response.status_code = Empty,
-        )
+        span(&method, route)
     } else {
         Span::none()
     };
-    if work {
-        request.extensions_mut().insert(Work { span: span.clone() });
-    }
+    request.extensions_mut().insert(OfRequest(span.clone()));
     let response = next.run(request).await;
     let took = begun.elapsed();
     let code = response.status();
@@ -89,10 +95,8 @@ pub(super) async fn record(
 
 // Probes and scrapes come all day long.
 fn tell(method: &str, code: StatusCode, caller: Option<&Caller>, took: Duration, work: bool) {
-    let caller = caller.map(|caller| caller.in_log().to_string());
-    let caller = caller.unwrap_or_default();
-    // To the microsecond.
-    let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
+    let caller = caller.map(Caller::in_log).unwrap_or_default();
+    let duration_ms = milliseconds(took);
     let code = code.as_u16();
     if !work {
         tracing::debug!(method, code, duration_ms, "request");

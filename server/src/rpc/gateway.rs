@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
-use telecom_telemetry::propagation;
+use telecom_telemetry::{milliseconds, propagation};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -266,13 +266,8 @@ impl Drop for Record<'_> {
             .grpc_duration
             .with_label_values(&[method.service, method.name])
             .observe(took.as_secs_f64());
-        let caller = self
-            .caller
-            .as_ref()
-            .map(|caller| caller.in_log().to_string())
-            .unwrap_or_default();
-        // To the microsecond.
-        let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
+        let caller = self.caller.as_ref().map(Caller::in_log).unwrap_or_default();
+        let duration_ms = milliseconds(took);
         let method_name = format_args!("{}/{}", method.service, method.name);
         macro_rules! tell {
             ($level:ident) => {

@@ -125,8 +125,7 @@ impl Database {
         begin: &str,
         deadline: Instant,
     ) -> Result<Transaction, StoreError> {
-        let span = query_span::new();
-        query_span::name(&span, "BEGIN");
+        let span = query_span::of("BEGIN");
         let transaction = self.try_begin(pool, begin, deadline);
         transaction.instrument(span).await
     }

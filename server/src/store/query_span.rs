@@ -30,6 +30,13 @@ pub(super) fn new() -> Span {
     )
 }
 
+/// The span of a statement whose text is known at once.
+pub(super) fn of(sql: &str) -> Span {
+    let span = new();
+    name(&span, sql);
+    span
+}
+
 /// Notes in a span of which statement it is.
 pub(super) fn name(span: &Span, sql: &str) {
     if span.is_none() {

@@ -35,8 +35,7 @@ impl Transaction {
 
     /// Makes the changes last.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let span = query_span::new();
-        query_span::name(&span, "COMMIT");
+        let span = query_span::of("COMMIT");
         let committed = self.inner.commit().instrument(span.clone()).await;
         Ok(committed.inspect_err(|error| query_span::failed(&span, error))?)
     }

@@ -32,6 +32,7 @@ mod telemetry;
 mod transport;
 
 pub use filter::{InvalidFilter, LogFilter};
+pub use logging::milliseconds;
 pub use settings::{
     Config, Endpoints, InvalidSetting, LogFormat, Logging, Otel, Protocol, Service, Settings,
 };

@@ -1,5 +1,7 @@
 //! The lines on standard output, and which events may leave the process.
 
+use std::time::Duration;
+
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use tracing::Subscriber;
@@ -26,6 +28,11 @@ const SENDERS: [&str; 6] = [
 
 /// A layer whose type does not matter any more.
 pub(crate) type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
+
+/// A time as log lines have it: in milliseconds, to the microsecond.
+pub fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}
 
 /// Writes one line per event.
 pub(crate) fn lines<S, W>(

@@ -67,10 +67,13 @@ pub fn follow<'a>(span: &tracing::Span, causes: impl IntoIterator<Item = &'a str
     }
 }
 
-/// Makes `span` part of the first trace among those that led to it, and links it to the others.
+/// Makes `span` part of the first trace among those that led to it, and links it to the others. One that comes again and
+/// again counts once.
 ///
 /// Call it before the span is entered for the first time.
 pub fn carry_on<'a>(span: &tracing::Span, causes: impl IntoIterator<Item = &'a str>) {
+    let mut causes: Vec<_> = causes.into_iter().collect();
+    causes.dedup();
     let mut causes = causes.into_iter();
     if let Some(first) = causes.by_ref().find_map(remote)
         && span.set_parent(first.clone()).is_err()

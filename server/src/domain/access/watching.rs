@@ -271,9 +271,11 @@ impl AccessWatch {
             self.version = part.last().map_or(self.version, |last| last.version);
             let mut message = self.message(all, age);
             message.complete = place + 1 == count;
-            let causes = part.iter().filter_map(|change| change.traceparent.clone());
-            message.causes = causes.collect();
-            message.causes.dedup();
+            let causes = part.iter();
+            let causes = causes.filter_map(|change| change.traceparent.as_deref());
+            let mut causes: Vec<_> = causes.collect();
+            causes.dedup();
+            message.causes = causes.into_iter().map(str::to_owned).collect();
             self.ready.push_back(message);
         }
     }

@@ -189,8 +189,6 @@ fn span(pending: &[PendingEvent]) -> Span {
     let causes = pending
         .iter()
         .filter_map(|event| event.traceparent.as_deref());
-    let mut causes: Vec<_> = causes.collect();
-    causes.dedup();
     propagation::carry_on(&span, causes);
     span
 }
