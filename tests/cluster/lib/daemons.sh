@@ -72,9 +72,12 @@ stop_daemon() {
     rm -f "$RUN_DIR/$name.pid" "$RUN_DIR/$name.stamp"
 }
 
-# daemon_alive NAME: fails with the end of its log when the process is gone.
+# daemon_alive NAME: fails with the end of its log when the process that `daemon` started is gone. It asks for the pid
+# and not for the marker: a process has none between fork and exec, nor while exec replaces its memory.
 daemon_alive() {
-    [ -n "$(daemon_pid "$1")" ] && return 0
+    local state
+    state=$(grep '^State:' "/proc/$(cat "$RUN_DIR/$1.pid")/status" 2>/dev/null) || true
+    case $state in "" | *Z* | *X*) ;; *) return 0 ;; esac
     echo "$1 has ended"
     explain "$LOG_DIR/$1.log"
     return 1
