@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use telecom_crds::JobName;
 
-use super::inputs::Inputs;
+use super::inputs::{Held, Inputs};
 use super::job::{Ask, Happened, JobLoop, Outcome};
 use super::notice::Notice;
 use super::run::{Refusal, Run, RunKey};
@@ -102,7 +102,11 @@ impl ClusterLoops {
     }
 
     /// Takes up what a reconcile has seen.
-    pub fn update(&mut self, inputs: Arc<Inputs>, now: Timestamp) {
+    pub fn update(&mut self, mut inputs: Arc<Inputs>, now: Timestamp) {
+        // A server that was held back and is not there again yet is no server that fails.
+        if inputs.away && inputs.held.is_none() && self.inputs.held.is_some() {
+            Arc::make_mut(&mut inputs).held = Some(Held::Starting);
+        }
         for (name, settings) in &inputs.jobs {
             if let Some(job) = self.jobs.get_mut(name) {
                 self.edge |= job.edit(settings, now);

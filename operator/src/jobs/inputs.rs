@@ -19,7 +19,7 @@ use crate::validate::Validated;
 pub enum Held {
     /// The manifest wants no server.
     ScaledToZero,
-    /// There is no server yet.
+    /// There is no server yet, or none again yet.
     Starting,
     /// The schema is being changed.
     Migrating,
@@ -52,6 +52,8 @@ pub struct Inputs {
     pub status_interval: Duration,
     /// Why nothing can run.
     pub held: Option<Held>,
+    /// Whether no server is available.
+    pub away: bool,
     /// Host and port of the server's gRPC; unknown before there is a Service.
     pub address: Option<String>,
     /// Value of the annotation that asks for a run.

@@ -40,6 +40,11 @@ pub(super) fn inputs(look: &Look<'_>, key: &ClusterKey) -> Inputs {
             .collect::<BTreeMap<_, _>>(),
         status_interval: status_interval(cluster),
         held: held(look),
+        away: look
+            .world
+            .deployment
+            .as_ref()
+            .is_none_or(|deployment| Count::of(deployment).available == 0),
         address: address(look, key),
         request: annotations.and_then(|all| all.get(names::RUN_JOB_ANNOTATION).cloned()),
         reference: cluster.object_ref(&()),

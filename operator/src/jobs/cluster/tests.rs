@@ -37,6 +37,7 @@ fn inputs(spec: &str) -> Inputs {
         jobs: jobs.map(|job| (job.name, Arc::new(job))).collect(),
         status_interval: Duration::from_mins(5),
         held: None,
+        away: false,
         address: Some("10.0.0.1:50051".to_owned()),
         request: None,
         reference: ObjectReference::default(),
@@ -186,6 +187,35 @@ fn row_26_no_server_is_wanted() {
         step.notices.is_empty() && step.happened.is_empty(),
         "none is missed: {step:?}"
     );
+}
+
+#[test]
+fn row_26_a_server_that_is_wanted_again_is_waited_for() {
+    let mut given = inputs(HOURLY);
+    given.held = Some(Held::ScaledToZero);
+    given.away = true;
+    let mut loops = ClusterLoops::new(Arc::new(given.clone()), at("09:31"));
+    loops.look(at("09:31"));
+    given.held = None;
+    let mut reasons = Vec::new();
+    // As often as its Pods change while it starts.
+    for now in ["09:59:50", "09:59:55", "11:01"] {
+        loops.update(Arc::new(given.clone()), at(now));
+        let step = loops.look(at(now));
+        assert!(step.asks.is_empty() && !step.seed && step.notices.is_empty());
+        assert!(step.happened.is_empty(), "none is missed: {step:?}");
+        reasons.extend(reason(&step));
+    }
+    reasons.dedup();
+    assert_eq!(reasons, [Reason::WaitingForServer]);
+    given.away = false;
+    loops.update(Arc::new(given.clone()), at("11:10"));
+    assert!(loops.look(at("11:10")).seed);
+    // Gone once more it is away, and what is due is asked for.
+    loops.learn(nothing("11:10"), at("11:10"));
+    given.away = true;
+    loops.update(Arc::new(given), at("11:59"));
+    assert!(!loops.look(at("12:00")).asks.is_empty());
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn loops(spec: &str) -> ClusterLoops {
         jobs: jobs.map(|job| (job.name, Arc::new(job))).collect(),
         status_interval: std::time::Duration::from_mins(5),
         held: None,
+        away: false,
         address: Some("10.0.0.1:50051".to_owned()),
         request: None,
         reference: k8s_openapi::api::core::v1::ObjectReference::default(),
