@@ -63,12 +63,29 @@ fn embedded(look: &Look<'_>) -> Finding {
             Reason::Paused,
             "The embedded PostgreSQL is made once spec.paused is false.",
         ),
+        None if look.cluster.spec.paused && wants_no_pod(world) => found(
+            false,
+            Reason::Paused,
+            format!(
+                "StatefulSet {} is scaled to 0, and nobody changes that while spec.paused is true.",
+                names::postgres(&look.world_name())
+            ),
+        ),
         Some(Cause::Ask { .. } | Cause::Starting) | None => found(
             false,
             Reason::DatabasePending,
             "The embedded PostgreSQL is starting.",
         ),
     }
+}
+
+/// Whether somebody has scaled the embedded database away.
+fn wants_no_pod(world: &World) -> bool {
+    let spec = world
+        .database
+        .as_ref()
+        .and_then(|database| database.spec.as_ref());
+    spec.and_then(|spec| spec.replicas) == Some(0)
 }
 
 /// A volume that nobody has made yet, once a Pod waits for it in vain.

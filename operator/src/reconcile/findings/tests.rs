@@ -66,6 +66,26 @@ fn a_whole_cluster_is_ready() {
 }
 
 #[test]
+fn a_database_that_was_scaled_away_from_a_paused_cluster_is_not_starting() {
+    let scaled = |spec| {
+        let set = json!({
+            "metadata": {"generation": 2},
+            "spec": {"replicas": 0, "selector": {}, "template": {}},
+            "status": {"replicas": 0, "observedGeneration": 2},
+        });
+        Stage::new(spec).with(Kind::StatefulSet, "demo-postgres", set)
+    };
+    let database = ConditionType::DatabaseReady;
+    let stage = scaled(json!({"paused": true}));
+    let message = stage.expect(database, Verdict::False, Reason::Paused);
+    assert!(
+        message.starts_with("StatefulSet demo-postgres is scaled to 0"),
+        "{message}"
+    );
+    scaled(json!({})).expect(database, Verdict::False, Reason::DatabasePending);
+}
+
+#[test]
 fn a_volume_that_nobody_binds_is_named() {
     let conditions = json!([{"type": "PodScheduled", "status": "False", "message": "unbound immediate PersistentVolumeClaims"}]);
     let claim = json!({"spec": {"storageClassName": "late"}, "status": {"phase": "Pending"}});
