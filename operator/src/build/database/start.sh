@@ -27,4 +27,6 @@ SQL
 fi
 
 chmod 0700 "$PGDATA"
-exec postgres -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql
+# WAL may take a quarter of the default volume; PostgreSQL's own 1 GB is all of it.
+exec postgres -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql \
+  -c max_wal_size=256MB
