@@ -1,6 +1,7 @@
 //! Reads the headers of an exporter from the form of `OTEL_EXPORTER_OTLP_HEADERS`.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 
 use super::InvalidSetting;
 
@@ -22,7 +23,8 @@ pub(super) fn parse(text: &str) -> Result<HeaderMap, InvalidSetting> {
         };
         let name = HeaderName::from_bytes(name.trim().as_bytes())
             .map_err(|_| invalid(format!("pair {place}: the name is not a header name")))?;
-        let value = HeaderValue::from_bytes(&percent_decoded(value.trim()))
+        let decoded: Vec<u8> = percent_decode_str(value.trim()).collect();
+        let value = HeaderValue::from_bytes(&decoded)
             .map_err(|_| invalid(format!("`{name}`: the value is not a header value")))?;
         headers.insert(name, sensitive(value));
     }
@@ -37,24 +39,4 @@ fn invalid(reason: String) -> InvalidSetting {
 fn sensitive(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
     value
-}
-
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = text
-            .get(at + 1..at + 3)
-            .filter(|_| bytes[at] == b'%')
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        if let Some(byte) = hex {
-            decoded.push(byte);
-            at += 3;
-        } else {
-            decoded.push(bytes[at]);
-            at += 1;
-        }
-    }
-    decoded
 }

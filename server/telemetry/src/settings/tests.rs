@@ -150,7 +150,8 @@ fn log_levels_are_levels(#[case] text: &str, #[case] good: bool) {
 
 #[test]
 fn headers_are_decoded_and_kept_secret() {
-    let config = config(|otel| otel.headers = " api-key = s%2Fcret , x-team=ops ".to_owned());
+    let config =
+        config(|otel| otel.headers = " api-key = s%2Fcret , x-team=ops, x-odd=100%+1 ".to_owned());
     assert!(!format!("{config:?}").contains("cret"), "{config:?}");
 
     let settings = config.validate().unwrap();
@@ -159,6 +160,7 @@ fn headers_are_decoded_and_kept_secret() {
     let headers = settings.export.unwrap().headers;
     assert_eq!(headers["api-key"], "s/cret");
     assert_eq!(headers["x-team"], "ops");
+    assert_eq!(headers["x-odd"], "100%+1", "no escape, so itself");
 }
 
 #[test]
