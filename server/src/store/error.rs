@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
 /// A statement or a connection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -65,15 +68,28 @@ impl From<sqlx::Error> for StoreError {
                 constraint: database.constraint().unwrap_or_default().to_owned(),
             },
             // Shutting down, starting, no such database, read-only after a failover, a transaction
-            // that stood still for too long, too many connections, out of disk or memory, connection
-            // trouble.
+            // that stood still for too long, too many connections, out of disk or memory, trouble of
+            // the system or of the connection.
             "57P01" | "57P02" | "57P03" | "57P05" | "3D000" | "25006" | "25P03" | "25P04" => {
                 Self::Unavailable(error)
             }
-            code if code.starts_with("53") || code.starts_with("08") => Self::Unavailable(error),
+            code if ["53", "58", "08"]
+                .iter()
+                .any(|class| code.starts_with(class)) =>
+            {
+                Self::Unavailable(error)
+            }
+            _ if ends_the_session(database.as_ref()) => Self::Unavailable(error),
             _ => Self::Other(error),
         }
     }
+}
+
+/// Whether there is no session any more, or none came about: `could not write init file` on a full disk, for
+/// instance, which has no code of its own (<https://www.postgresql.org/docs/15/runtime-config-logging.html>).
+fn ends_the_session(error: &dyn DatabaseError) -> bool {
+    let error = error.try_downcast_ref::<PgDatabaseError>();
+    error.is_some_and(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
 }
 
 /// How often a transaction that met a conflict is tried again.
