@@ -127,7 +127,8 @@ impl Database {
     ) -> Result<Transaction, StoreError> {
         let span = query_span::of("BEGIN");
         let transaction = self.try_begin(pool, begin, deadline);
-        transaction.instrument(span).await
+        let result = transaction.instrument(span.clone()).await;
+        result.inspect_err(|_| query_span::not_done(&span))
     }
 
     /// A connection of the pool included: what there is to wait for shows.

@@ -80,9 +80,14 @@ fn bare(word: &str) -> &str {
     word.split(|letter| !is_part(letter)).next().unwrap_or(word)
 }
 
-/// Notes in a statement's span that it failed.
-pub(super) fn failed(span: &Span, error: &sqlx::Error) {
+/// Notes in a statement's span that it did not come to it, or to its end.
+pub(super) fn not_done(span: &Span) {
     span.record("otel.status_code", "ERROR");
+}
+
+/// Notes in a statement's span that it failed, and how.
+pub(super) fn failed(span: &Span, error: &sqlx::Error) {
+    not_done(span);
     if let Some(code) = error.as_database_error().and_then(DatabaseError::code) {
         span.record("db.response.status_code", &*code);
     }

@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use telecom_proto::v1::{Access, Job, PackageConfig};
+use telecom_proto::v1::{Access, Job, ListNodeServersRequest, PackageConfig};
 use telecom_telemetry::Protocol;
 use telecom_tests::collector::{Collector, Place, attribute};
+use telecom_tests::postgres;
 use tokio::net::TcpListener;
+use tonic::Code;
 
 use super::access::Watch;
 use super::calls::record;
+use super::database_away::admit;
 use super::job_runs::{request, run};
 use super::packages::{months, package_config, total};
 use super::process::{PATIENCE, Server, eventually};
@@ -33,20 +36,23 @@ fn is_child(child: &Value, parent: &Value) -> bool {
     child["traceId"] == parent["traceId"] && child["parentSpanId"] == parent["spanId"]
 }
 
+/// Settings of a server that sends every trace to a collector.
+fn traced(url: &str) -> [(&str, &str); 3] {
+    [
+        ("TELECOM__OTEL__ENABLED", "true"),
+        ("TELECOM__OTEL__ENDPOINT", url),
+        ("TELECOM__OTEL__SAMPLE_RATIO", "1"),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_is_followed_from_its_request_to_the_denial_that_the_node_is_told() {
     let place = Place::new(Protocol::Grpc);
     let collector = Collector::start(&place);
-    let site = Site::with(
-        &[
-            ("TELECOM__OTEL__ENABLED", "true"),
-            ("TELECOM__OTEL__ENDPOINT", &place.url()),
-            ("TELECOM__OTEL__SAMPLE_RATIO", "1"),
-            ("TELECOM__OTEL__RESOURCE_ATTRIBUTES__TEAM", "core"),
-        ],
-        1_000_000,
-    )
-    .await;
+    let url = place.url();
+    let mut settings = traced(&url).to_vec();
+    settings.push(("TELECOM__OTEL__RESOURCE_ATTRIBUTES__TEAM", "core"));
+    let site = Site::with(&settings, 1_000_000).await;
     let user = subscribers(&site.server, 1).await.remove(0);
     let series = site.server.series("Home").await;
     site.give(series.id, "Home", &[site.client]).await;
@@ -125,13 +131,10 @@ async fn a_report_is_followed_from_its_request_to_the_denial_that_the_node_is_to
 async fn a_server_at_rest_sends_no_spans() {
     let place = Place::new(Protocol::Http);
     let collector = Collector::start(&place);
-    let server = Server::start_with(&[
-        ("TELECOM__OTEL__ENABLED", "true"),
-        ("TELECOM__OTEL__ENDPOINT", &place.url()),
-        ("TELECOM__OTEL__PROTOCOL", "http"),
-        ("TELECOM__OTEL__SAMPLE_RATIO", "1"),
-    ])
-    .await;
+    let url = place.url();
+    let mut settings = traced(&url).to_vec();
+    settings.push(("TELECOM__OTEL__PROTOCOL", "http"));
+    let server = Server::start_with(&settings).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (_, token) = server.node("fra-1").await;
     let mut agent = server.agent(&token).await;
@@ -155,12 +158,7 @@ async fn a_server_at_rest_sends_no_spans() {
 async fn a_record_of_a_call_is_stored_in_the_trace_of_its_push() {
     let place = Place::new(Protocol::Grpc);
     let collector = Collector::start(&place);
-    let server = Server::start_with(&[
-        ("TELECOM__OTEL__ENABLED", "true"),
-        ("TELECOM__OTEL__ENDPOINT", &place.url()),
-        ("TELECOM__OTEL__SAMPLE_RATIO", "1"),
-    ])
-    .await;
+    let server = Server::start_with(&traced(&place.url())).await;
     let (_, token) = server.pbx("pbx-1").await;
     assert_eq!(server.push(&token, &record("a", 5)).await.code, 202);
     let insert = "INSERT call_record";
@@ -173,6 +171,27 @@ async fn a_record_of_a_call_is_stored_in_the_trace_of_its_push() {
         ["POST /v1/call-records", "store calls", insert].map(|name| named(&spans, name).unwrap());
     assert!(is_child(store, push), "{store:#}");
     assert_eq!(insert["traceId"], push["traceId"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_does_not_begin_is_an_error_of_its_span() {
+    let place = Place::new(Protocol::Grpc);
+    let collector = Collector::start(&place);
+    let database = postgres::shared().database();
+    let url = place.url();
+    let server = Server::launch(&database, &traced(&url), &["serve", "--migrate"]).await;
+    server.until_ready().await;
+    let mut admin = server.admin().await;
+    admit(&database, false);
+    let refused = admin.list_node_servers(ListNodeServersRequest::default());
+    assert_eq!(refused.await.unwrap_err().code(), Code::Unavailable);
+
+    let list = "telecom.v1.NodeServerManage/ListNodeServers";
+    let spans = collector.wait_for(Collector::spans, |spans| named(spans, list).is_some());
+    let trace = &named(&spans, list).unwrap()["traceId"];
+    let mut begins = spans.iter().filter(|span| span["name"] == "BEGIN");
+    let begin = begins.find(|span| &span["traceId"] == trace).unwrap();
+    assert_eq!(begin["status"]["code"], 2, "{begin:#}");
 }
 
 /// It takes connections and never says a word.
@@ -191,13 +210,9 @@ async fn a_collector_that_hangs_costs_no_request_and_no_memory_without_bound() {
             kept.push(stream);
         }
     });
-    let mut server = Server::start_with(&[
-        ("TELECOM__OTEL__ENABLED", "true"),
-        ("TELECOM__OTEL__ENDPOINT", &url),
-        ("TELECOM__OTEL__SAMPLE_RATIO", "1"),
-        ("TELECOM__OTEL__EXPORT_LOGS", "true"),
-    ])
-    .await;
+    let mut settings = traced(&url).to_vec();
+    settings.push(("TELECOM__OTEL__EXPORT_LOGS", "true"));
+    let mut server = Server::start_with(&settings).await;
     let (_, token) = server.node("fra-1").await;
     let resident = "process_resident_memory_bytes";
     let before = server.metric(resident).await.unwrap();
