@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, PodTemplateSpec};
 use serde_json::{Value, json};
 use telecom_crds::TelecomCluster;
 use telecom_proto::v1::node_agent_client::NodeAgentClient;
@@ -168,11 +168,11 @@ async fn a_changed_database_secret_rolls_the_servers() {
         s.secret(EXTERNAL, json!({"uri": first})).await?;
         s.apply_cluster("demo", external()).await?;
         s.ready("demo").await?;
-        let before = generation(&s).await?;
+        let before = template(&s).await?;
 
         s.secret(EXTERNAL, json!({"uri": second})).await?;
         s.wait("a new rollout", || async {
-            Ok((generation(&s).await? > before).then_some(()))
+            Ok((template(&s).await? != before).then_some(()))
         })
         .await?;
         s.ready("demo").await?;
@@ -264,7 +264,8 @@ async fn node_health_check_and_retention_reach_the_server() {
     .await;
 }
 
-async fn generation(s: &Scenario) -> Result<i64> {
+/// Not the generation: annotations count for that of a Deployment, and one changes before the migration.
+async fn template(s: &Scenario) -> Result<PodTemplateSpec> {
     let deployment = s.api::<Deployment>().get("demo-server").await?;
-    Ok(deployment.metadata.generation.unwrap_or(0))
+    Ok(deployment.spec.context("no spec")?.template)
 }
