@@ -56,7 +56,8 @@ pub struct Telemetry {
     /// form of `OTEL_EXPORTER_OTLP_HEADERS`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers_secret_ref: Option<SecretKeyRef>,
-    /// PEM certificates of the authority that signed the collector's certificate.
+    /// PEM certificates of the authority that signed the collector's certificate. A change is picked up
+    /// without a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_secret_ref: Option<SecretKeyRef>,
     /// Further resource attributes, such as `deployment.environment.name: production`.

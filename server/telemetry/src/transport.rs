@@ -8,11 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry_http::hyper::HyperClient;
 use prometheus::IntCounter;
-use rustls::ClientConfig;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
@@ -22,6 +19,7 @@ use crate::dropped::Dropped;
 use crate::settings::{Export, Protocol};
 use crate::signal::Signal;
 
+mod connector;
 mod http;
 mod rejections;
 mod road;
@@ -30,6 +28,7 @@ mod tests;
 mod tls;
 
 use self::http::Client;
+use connector::Connector;
 pub(crate) use rejections::Rejections;
 use road::{Headers, Road};
 pub(crate) use tls::Error as TransportError;
@@ -93,15 +92,14 @@ impl Transport {
 struct Roads {
     protocol: Protocol,
     headers: Headers,
-    connector: HttpsConnector<HttpConnector>,
-    http: HyperClient<HttpsConnector<HttpConnector>>,
+    connector: Connector,
+    http: HyperClient<Connector>,
     channels: Vec<(Url, Channel)>,
 }
 
 impl Roads {
     fn new(export: &Export) -> Result<Self, TransportError> {
-        let tls = tls::client_config(export.ca_file.as_deref())?;
-        let connector = connector(export.protocol, tls);
+        let connector = Connector::new(export.protocol, export.ca_file.clone())?;
         Ok(Self {
             protocol: export.protocol,
             headers: Headers(export.headers.clone()),
@@ -141,22 +139,6 @@ impl Roads {
             .connect_with_connector_lazy(self.connector.clone());
         self.channels.push((url.clone(), channel.clone()));
         Ok(channel)
-    }
-}
-
-/// Does the TLS of gRPC too. That works as long as no crate turns on a TLS feature of `tonic`, whose
-/// channel would then refuse `https` without a configuration of its own.
-fn connector(protocol: Protocol, tls: ClientConfig) -> HttpsConnector<HttpConnector> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http();
-    match protocol {
-        Protocol::Grpc => connector.enable_http2().wrap_connector(tcp),
-        Protocol::Http => connector.enable_http1().wrap_connector(tcp),
     }
 }
 

@@ -90,6 +90,30 @@ async fn a_certificate_of_another_authority_is_not(#[case] protocol: Protocol) {
     program.stop().await;
 }
 
+/// Renewed under the same name, as the kubelet does it with a Secret.
+#[rstest]
+#[case(Protocol::Grpc)]
+#[case(Protocol::Http)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_authority_is_taken_up_without_a_restart(#[case] protocol: Protocol) {
+    let (old, new) = (Certificates::make(), Certificates::make());
+    let mut place = Place::new(protocol);
+    place.tls = Some(&old);
+    let collector = Collector::start(&place);
+    let program = Program::new(&place, |_| {});
+    program.serve(1);
+    collector.wait_for(Collector::spans, |spans| spans.len() == 1);
+    drop(collector);
+
+    std::fs::copy(&new.ca, &old.ca).unwrap();
+    place.tls = Some(&new);
+    let collector = Collector::start(&place);
+    program.serve(3);
+    program.stop().await;
+
+    collector.wait_for(Collector::spans, |spans| spans.len() == 3);
+}
+
 async fn wait_until(condition: impl Fn() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_mins(2);
     while !condition() {

@@ -2,25 +2,24 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 
 use super::chain;
+use super::connector::Connector;
 use super::road::Headers;
 
 /// OpenTelemetry's client over our connector. The exporters of `opentelemetry-otlp` say no more of a
 /// connection that fails than "network error", so what failed is kept here for the log.
 #[derive(Debug)]
 pub(crate) struct Client {
-    inner: HyperClient<HttpsConnector<HttpConnector>>,
+    inner: HyperClient<Connector>,
     headers: Headers,
     cause: Mutex<Option<String>>,
 }
 
 impl Client {
-    pub(super) fn new(inner: HyperClient<HttpsConnector<HttpConnector>>, headers: Headers) -> Self {
+    pub(super) fn new(inner: HyperClient<Connector>, headers: Headers) -> Self {
         Self {
             inner,
             headers,
