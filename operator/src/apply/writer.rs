@@ -1,5 +1,6 @@
 //! The only door through which objects are written: every request passes the leadership first.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use kube::api::{
     PropagationPolicy,
 };
 use kube::{Client, ResourceExt};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use telecom_crds::TelecomCluster;
 use telecom_telemetry::milliseconds;
@@ -217,12 +219,9 @@ impl Writer {
         name: &str,
         object: &Value,
     ) -> Result<TelecomCluster, WriteError> {
-        let api: Api<TelecomCluster> = Api::namespaced(self.client.clone(), namespace);
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        let patch = Patch::Apply(object);
-        let sent = api.patch_status(name, &params, &patch);
-        let what = ("apply the status of", "TelecomCluster");
-        self.guard(what.0, what.1, (namespace, name), sent).await
+        let api = Api::namespaced(self.client.clone(), namespace);
+        self.apply_status(&api, (namespace, name), object, FIELD_MANAGER)
+            .await
     }
 
     /// Applies conditions of a cluster that cannot be read, beside the ones that are there: by a manager
@@ -258,12 +257,27 @@ impl Writer {
         let resource = ApiResource::erase::<TelecomCluster>(&());
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let stored = self.apply_status(&api, (namespace, name), object, manager);
+        stored.await.map(drop)
+    }
+
+    async fn apply_status<K: Clone + DeserializeOwned + Debug>(
+        &self,
+        api: &Api<K>,
+        (namespace, name): (&str, &str),
+        object: &Value,
+        manager: &str,
+    ) -> Result<K, WriteError> {
         let params = PatchParams::apply(manager).force();
         let patch = Patch::Apply(object);
         let sent = api.patch_status(name, &params, &patch);
-        let what = ("apply the status of", "TelecomCluster");
-        self.guard(what.0, what.1, (namespace, name), sent).await?;
-        Ok(())
+        self.guard(
+            "apply the status of",
+            "TelecomCluster",
+            (namespace, name),
+            sent,
+        )
+        .await
     }
 
     fn api(&self, namespace: &str, kind: Kind) -> Api<DynamicObject> {

@@ -73,12 +73,7 @@ impl From<sqlx::Error> for StoreError {
             "57P01" | "57P02" | "57P03" | "57P05" | "3D000" | "25006" | "25P03" | "25P04" => {
                 Self::Unavailable(error)
             }
-            code if ["53", "58", "08"]
-                .iter()
-                .any(|class| code.starts_with(class)) =>
-            {
-                Self::Unavailable(error)
-            }
+            code if matches!(code.get(..2), Some("08" | "53" | "58")) => Self::Unavailable(error),
             _ if ends_the_session(database.as_ref()) => Self::Unavailable(error),
             _ => Self::Other(error),
         }
